@@ -1,0 +1,7 @@
+"""POST /markets/{market_id}/activate: aPPROVED to ACTIVE, by its creator or an admin."""
+
+from presage.edge.http import api
+from presage.markets.lifecycle import activate_market
+from presage.markets.models import MarketMoved, MoveMarket
+
+handler = api("activate_market", activate_market, MoveMarket, MarketMoved)

@@ -1,0 +1,7 @@
+"""GET /markets/{market_id}/book: bids and asks of one outcome."""
+
+from presage.edge.http import api
+from presage.markets.models import BookView, GetBook
+from presage.markets.service import get_book
+
+handler = api("get_book", get_book, GetBook, BookView)

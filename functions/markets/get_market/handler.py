@@ -1,0 +1,7 @@
+"""GET /markets/{market_id}: one market by id or slug, with prices and the top of its book."""
+
+from presage.edge.http import api
+from presage.markets.models import GetMarket, MarketView
+from presage.markets.service import get_market
+
+handler = api("get_market", get_market, GetMarket, MarketView)

@@ -1,0 +1,7 @@
+"""GET /markets: markets, searched, filtered and sorted."""
+
+from presage.edge.http import api
+from presage.markets.models import ListMarkets, MarketSummary
+from presage.markets.service import list_markets
+
+handler = api("list_markets", list_markets, ListMarkets, MarketSummary)

@@ -1,0 +1,7 @@
+"""POST /markets/{market_id}/resolve: propose the outcome of a closed market."""
+
+from presage.edge.http import api
+from presage.markets.lifecycle import resolve_market
+from presage.markets.models import MarketMoved, ResolveMarket
+
+handler = api("resolve_market", resolve_market, ResolveMarket, MarketMoved)

@@ -1,0 +1,6 @@
+"""POST /workflows/cleanup: drop what has expired."""
+
+from presage.edge.workflow import workflow
+from presage.ops.service import cleanup
+
+handler = workflow("cleanup", cleanup)

@@ -1,0 +1,15 @@
+-- The table of state moves, one set of rows a venue: who may move a market from where to where.
+-- `admin` also stands for workflows, which act on evidence with no user behind them.
+create or replace function public.market_moves()
+returns table (venue text, from_state text, to_state text, who text)
+language sql immutable set search_path = ''
+as $$
+    values
+        ('native', 'PROPOSED', 'APPROVED', 'admin'),
+        ('native', 'APPROVED', 'ACTIVE', 'creator'),
+        ('native', 'ACTIVE', 'RESOLVING', 'admin'),
+        ('native', 'RESOLVING', 'FINALIZED', 'admin'),
+        ('native', 'PROPOSED', 'CANCELLED', 'admin'),
+        ('native', 'APPROVED', 'CANCELLED', 'admin')
+$$;
+revoke all on function public.market_moves from public;

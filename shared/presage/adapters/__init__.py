@@ -1,0 +1,1 @@
+"""Clients of services that are not ours: foreign names stop here."""

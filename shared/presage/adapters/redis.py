@@ -1,0 +1,62 @@
+"""Upstash Redis over REST: bounded in time, optional by design, one flush at a time.
+
+Redis may be lost at any moment and nothing but speed may depend on it, so `flush` answers None
+when it is down; the caller goes to Postgres or does without. The vendor's SDK has no timeout,
+sleeps three seconds before a retry, and one failed command loses a pipeline's other results:
+its transport is given a timeout and no retries, and only commands that cannot fail are sent.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+from upstash_redis import Redis
+from upstash_redis.errors import UpstashError
+
+from presage import config, metrics
+
+REST_AFTER_FAILURE_S = 5.0
+
+_local = threading.local()
+_down_until = 0.0
+
+type Command = Sequence[str | int]
+
+
+def _client() -> Redis:
+    client: Redis | None = getattr(_local, "client", None)
+    if client is None:
+        client = Redis(
+            url=config.get("UPSTASH_REDIS_REST_URL"),
+            token=config.get("UPSTASH_REDIS_REST_TOKEN"),
+            rest_retries=0,
+            allow_telemetry=False,
+        )
+        # The SDK offers no other place to set it.
+        client._http._client.timeout = httpx.Timeout(config.integer("REDIS_TIMEOUT_MS") / 1000)  # noqa: SLF001
+        _local.client = client
+    return client
+
+
+def flush(commands: Sequence[Command]) -> list[Any] | None:
+    """Send the commands in one pipeline; their results in order, or None when Redis is down.
+
+    After a failure Redis is left alone for five seconds, so that an outage costs one timeout
+    rather than one a request.
+    """
+    global _down_until  # noqa: PLW0603 - one health flag an environment is the point
+    if not commands:
+        return []
+    if time.monotonic() < _down_until:
+        return None
+    pipeline = _client().pipeline()
+    for command in commands:
+        pipeline.execute(list(command))
+    try:
+        return list(pipeline.exec())
+    except (httpx.HTTPError, UpstashError, ValueError, OSError):
+        _down_until = time.monotonic() + REST_AFTER_FAILURE_S
+        metrics.count("RedisUnavailable")
+        return None

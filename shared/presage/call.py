@@ -1,0 +1,56 @@
+"""What a service is told about the request it serves: who asks, when, and under which id."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Role = Literal["user", "admin", "super_admin"]
+Zone = Literal["api", "admin", "worker"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """A signed-in caller."""
+
+    user_id: uuid.UUID
+    address: str
+    role: Role
+    session_hash: bytes
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether admin routes are open to this caller."""
+        return self.role != "user"
+
+
+@dataclass(kw_only=True)
+class Call:
+    """One request, as a service sees it.
+
+    `zone` picks the database role. A service may set a `status` that is not the route's usual one
+    and a shorter `statement_timeout_ms` than the setting's. `headers` and `cookies` are added to
+    the answer. `cache_tag` is what a cached answer shows, `changed_tags` what a write has changed
+    (see edge/cache.py).
+    """
+
+    zone: Zone
+    now: datetime
+    request_id: str
+    ip: str
+    actor: Actor | None = None
+    user_agent: str = ""
+    idempotency_key: str | None = None
+    statement_timeout_ms: int | None = None
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    cookies: list[str] = field(default_factory=list)
+    cache_tag: str = ""
+    changed_tags: list[str] = field(default_factory=list)
+
+    @property
+    def user(self) -> Actor:
+        """The signed-in caller; edge has refused anonymous ones on routes that need a user."""
+        if self.actor is None:
+            raise LookupError("this route's row in routes.py lets anonymous callers in")
+        return self.actor

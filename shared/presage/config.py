@@ -1,0 +1,143 @@
+"""Every setting, in one table: its name, what it means, its default, and whether it is secret.
+
+Settings come from the environment. A secret that is not in the environment is read from the AWS
+Parameters and Secrets extension (a loopback HTTP call, no boto3 on the hot path) under
+`presage/<STAGE>/<NAME>`; each trust zone's role may read only its own.
+"""
+
+import functools
+import os
+from dataclasses import dataclass
+
+from presage.errors import UnavailableError
+
+SECRETS_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting. `default` None means it must be given before the code that reads it runs."""
+
+    name: str
+    meaning: str
+    default: str | None = None
+    secret: bool = False
+
+
+SETTINGS = {
+    setting.name: setting
+    for setting in (
+        Setting(name="STAGE", meaning="dev, test, replay or the deployed stage", default="dev"),
+        Setting(
+            name="DATABASE_URL_API", meaning="Postgres as presage_api, for user routes", secret=True
+        ),
+        Setting(
+            name="DATABASE_URL_ADMIN",
+            meaning="Postgres as presage_admin, admin routes",
+            secret=True,
+        ),
+        Setting(
+            name="DATABASE_URL_WORKER", meaning="Postgres as presage_worker, workflows", secret=True
+        ),
+        Setting(name="UPSTASH_REDIS_REST_URL", meaning="Upstash Redis REST address"),
+        Setting(name="UPSTASH_REDIS_REST_TOKEN", meaning="Upstash Redis token", secret=True),
+        Setting(name="REDIS_TIMEOUT_MS", meaning="budget of one Redis flush", default="1000"),
+        Setting(name="STATEMENT_TIMEOUT_MS", meaning="Postgres statement timeout", default="10000"),
+        Setting(name="QSTASH_URL", meaning="QStash address", default="https://qstash.upstash.io"),
+        Setting(name="QSTASH_TOKEN", meaning="QStash publishing token", secret=True),
+        Setting(name="QSTASH_CURRENT_SIGNING_KEY", meaning="verifies deliveries", secret=True),
+        Setting(name="QSTASH_NEXT_SIGNING_KEY", meaning="verifies during rotation", secret=True),
+        Setting(
+            name="CRON_SECRET",
+            meaning="lets an operator start a workflow by hand; off when empty",
+            default="",
+            secret=True,
+        ),
+        Setting(name="PUBLIC_BASE_URL", meaning="the API as the world calls it, ending in /api/v1"),
+        Setting(
+            name="SIWE_DOMAIN",
+            meaning="the domain that sign-in messages must name",
+            default="localhost",
+        ),
+        Setting(name="EVM_CHAIN_ID", meaning="chain id in sign-in messages", default="137"),
+        Setting(name="BOOTSTRAP_ADMIN", meaning="wallet that becomes the super_admin", default=""),
+        Setting(name="COLLATERAL_CURRENCY", meaning="the currency of account", default="BDT"),
+        Setting(
+            name="BINANCE_URL", meaning="spot prices and history", default="https://api.binance.com"
+        ),
+        Setting(
+            name="COINBASE_URL",
+            meaning="second source of spot prices",
+            default="https://api.exchange.coinbase.com",
+        ),
+        Setting(
+            name="PRICE_SYMBOLS", meaning="symbols whose spot is stored", default="BTC/USD,ETH/USD"
+        ),
+        Setting(
+            name="ALLOWED_ORIGINS",
+            meaning="comma-separated web origins that may call with a cookie",
+            default="",
+        ),
+        Setting(name="SENTRY_DSN", meaning="where unhandled errors go, if anywhere", default=""),
+        Setting(
+            name="PRESAGE_CLOCK_FILE",
+            meaning="file with the simulated time in ms (dev, test and replay only)",
+            default="",
+        ),
+    )
+}
+
+
+def get(name: str) -> str:
+    """The value of a setting in `SETTINGS`.
+
+    Raises:
+        UnavailableError: it has no default and is not configured.
+    """
+    setting = SETTINGS[name]
+    value = os.environ.get(name)
+    if value is None and setting.secret and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        value = _from_secrets_extension(name)
+    if value is None:
+        value = setting.default
+    if value is None:
+        raise UnavailableError(f"The setting {name} is missing.")
+    return value
+
+
+def integer(name: str) -> int:
+    """A setting that is a whole number."""
+    return int(get(name))
+
+
+@functools.cache
+def _from_secrets_extension(name: str) -> str | None:
+    """Ask the extension on loopback; None when the secret is not there for this role.
+
+    Protocol: AWS Parameters and Secrets Lambda Extension, GET /secretsmanager/get on port 2773.
+    """
+    import http.client
+    import json
+    from urllib.parse import quote
+
+    token = os.environ.get("AWS_SESSION_TOKEN")
+    if not token:
+        return None
+    port = int(os.environ.get("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "2773"))
+    connection = http.client.HTTPConnection("localhost", port, timeout=SECRETS_TIMEOUT_S)
+    try:
+        secret_id = quote(f"presage/{get('STAGE')}/{name}", safe="")
+        connection.request(
+            "GET",
+            f"/secretsmanager/get?secretId={secret_id}",
+            headers={"X-Aws-Parameters-Secrets-Token": token},
+        )
+        response = connection.getresponse()
+        body = response.read()
+    except OSError as error:
+        raise UnavailableError("The secrets extension does not answer.") from error
+    finally:
+        connection.close()
+    if response.status != http.client.OK:
+        return None
+    return str(json.loads(body)["SecretString"])

@@ -1,0 +1,150 @@
+"""Running statements as the caller: one network flush, one transaction, errors as ours.
+
+A Lambda serves one request at a time, so each thread owns one connection a trust zone. Every
+statement travels in a libpq pipeline behind `set_config('presage.user_id', ...)`, which is one
+implicit transaction and one flush. No session state is left behind, so a transaction pooler may
+stand between.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import psycopg
+from psycopg import errors as pg_errors
+from psycopg.rows import class_row, tuple_row
+
+from presage import config, metrics
+from presage.call import Call, Zone
+from presage.db.queries import Query
+from presage.errors import PresageError, UnavailableError, from_sqlstate
+
+CONNECT_TIMEOUT_S = 2
+RETRIES = 3
+RETRY_BASE_S = 0.02
+_SET_ACTOR = (
+    "select set_config('presage.user_id', %s, true), set_config('statement_timeout', %s, true)"
+)
+# Two first uses of one key can race where no common lock orders them; the loser looks again.
+_RETRY_ON_UNIQUE = frozenset({"orders_client_order_id_is_used_once"})
+
+_local = threading.local()
+
+type Params = Mapping[str, Any]
+type Statement[RowT] = tuple[Query, type[RowT] | None, Params]
+
+
+def _connection(zone: Zone) -> psycopg.Connection[Any]:
+    pool: dict[Zone, psycopg.Connection[Any]] | None = getattr(_local, "pool", None)
+    if pool is None:
+        pool = _local.pool = {}
+    connection = pool.get(zone)
+    if connection is not None and not connection.closed:
+        return connection
+    try:
+        connection = psycopg.connect(
+            config.get(f"DATABASE_URL_{zone.upper()}"),
+            autocommit=True,
+            prepare_threshold=None,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            application_name="presage",
+        )
+    except psycopg.OperationalError as error:
+        metrics.count("DatabaseUnreachable")
+        raise UnavailableError("The database does not answer.") from error
+    pool[zone] = connection
+    return connection
+
+
+def close() -> None:
+    """Close this thread's connections."""
+    for connection in getattr(_local, "pool", {}).values():
+        connection.close()
+    _local.pool = {}
+
+
+def fetch_all[RowT](call: Call, query: Query, row: type[RowT], params: Params) -> list[RowT]:
+    """Run one statement as the caller and type its rows."""
+    return run(call, [(query, row, params)])[0]
+
+
+def fetch_one[RowT](call: Call, query: Query, row: type[RowT], params: Params) -> RowT | None:
+    """As `fetch_all`, for a statement that answers at most one row."""
+    rows = fetch_all(call, query, row, params)
+    return rows[0] if rows else None
+
+
+def execute(call: Call, query: Query, params: Params) -> int:
+    """Run one statement as the caller; how many rows it touched."""
+    return _attempt(call, [(query, None, params)])[0].rowcount
+
+
+def run(call: Call, statements: list[Statement[Any]]) -> list[list[Any]]:
+    """Run the statements as one transaction in one flush; their rows, statement by statement.
+
+    Raises:
+        PresageError: the SQLSTATE of a `PR4xx` failure as its class.
+        UnavailableError: Postgres is out of reach, or a statement ran into its time limit.
+    """
+    return [
+        cursor.fetchall() if cursor.description else [] for cursor in _attempt(call, statements)
+    ]
+
+
+def _attempt(call: Call, statements: list[Statement[Any]]) -> list[psycopg.Cursor[Any]]:
+    attempt = 0
+    while True:
+        try:
+            return _flush(call, statements)
+        except psycopg.Error as error:
+            attempt += 1
+            if attempt <= RETRIES and _is_safe_to_retry(error):
+                metrics.count("DatabaseRetry")
+                time.sleep(RETRY_BASE_S * attempt * (1 + random.random()))  # noqa: S311 - jitter
+                continue
+            raise _translate(error) from error
+
+
+def _is_safe_to_retry(error: psycopg.Error) -> bool:
+    """Whether nothing of the transaction can have been kept."""
+    if isinstance(error, pg_errors.DeadlockDetected | pg_errors.SerializationFailure):
+        return True
+    return (
+        isinstance(error, pg_errors.UniqueViolation)
+        and error.diag.constraint_name in _RETRY_ON_UNIQUE
+    )
+
+
+def _flush(call: Call, statements: list[Statement[Any]]) -> list[psycopg.Cursor[Any]]:
+    connection = _connection(call.zone)
+    actor = str(call.actor.user_id) if call.actor else ""
+    timeout_ms = str(call.statement_timeout_ms or config.get("STATEMENT_TIMEOUT_MS"))
+    cursors: list[psycopg.Cursor[Any]] = []
+    try:
+        with connection.pipeline():
+            connection.execute(_SET_ACTOR, (actor, timeout_ms))
+            for query, row, params in statements:
+                factory: Callable[..., Any] = class_row(row) if row else tuple_row
+                cursor = connection.cursor(row_factory=factory)
+                cursor.execute(query.sql, params)
+                cursors.append(cursor)
+    except psycopg.OperationalError:
+        if connection.broken:
+            connection.close()
+        raise
+    return cursors
+
+
+def _translate(error: psycopg.Error) -> PresageError | psycopg.Error:
+    ours = from_sqlstate(
+        error.sqlstate, error.diag.message_primary or "", error.diag.column_name or None
+    )
+    if ours is not None:
+        return ours
+    if isinstance(error, pg_errors.QueryCanceled):
+        return UnavailableError("The database took too long.")
+    if isinstance(error, psycopg.OperationalError | pg_errors.AdminShutdown):
+        return UnavailableError("The database does not answer.")
+    return error

@@ -1,0 +1,1 @@
+"""What stands between API Gateway and a service: policy from routes.py, errors, envelope."""

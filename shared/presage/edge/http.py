@@ -1,0 +1,230 @@
+"""`api()`: everything between API Gateway and a service, driven by the route's row.
+
+In order: request id, authentication, rate limit, validation, the service call, envelope, security
+headers. Session, limits and cached answer travel in one Redis flush; the service makes its own
+single flush to Postgres. This is the one place that catches what nobody named.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from presage import clock, metrics, traffic
+from presage.adapters import redis
+from presage.call import Actor, Call
+from presage.edge import auth, cache, limits, reporting
+from presage.edge.request import Request
+from presage.errors import (
+    PresageError,
+    RateLimitedError,
+    UnavailableError,
+    ValidationFailedError,
+)
+from presage.identity import sessions
+from presage.routes import ANONYMOUS_LIMIT_PER_MIN, ROUTES, USUAL_LIMIT_PER_MIN, Route
+from presage.schema import Page, RequestModel, ResponseModel
+
+SECURITY_HEADERS = {
+    "Content-Type": "application/json",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+type Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
+    """A Lambda handler for one route; its models are what openapi.json is made from."""
+
+    route: Route
+    service: Callable[[Call, RequestT], ResponseT | Page[ResponseT]]
+    request_model: type[RequestT]
+    response_model: type[ResponseT]
+
+    def __call__(self, event: dict[str, Any], context: object) -> Answer:  # noqa: ARG002 - Lambda's
+        """Serve one API Gateway HTTP API event (payload 2.0)."""
+        began = time.perf_counter()
+        request = Request.from_event(event)
+        call = Call(
+            zone=self.route.zone,
+            now=clock.now(),
+            request_id=request.request_id,
+            ip=request.ip,
+            user_agent=request.headers.get("user-agent", "")[:200],
+            idempotency_key=request.headers.get("idempotency-key"),
+        )
+        try:
+            answer = self._serve(call, request)
+        except PresageError as error:
+            answer = failure(call, error)
+        except Exception as error:  # noqa: BLE001 - the edge is where the unexpected ends
+            reporting.unhandled(call, self.route.stem, error)
+            answer = failure(call, PresageError())
+        reporting.served(call, self.route.stem, answer["statusCode"], began)
+        return answer
+
+    def _serve(self, call: Call, request: Request) -> Answer:
+        stored = self._admit(call, request)
+        if stored is not None:
+            return cache.answer(call, self.route, stored, request.headers, SECURITY_HEADERS)
+        asked = self._validate(request)
+        result = self.service(call, asked)
+        data, pagination = _render(result)
+        if self.route.cache_s:
+            entry = cache.store(call, request, data, pagination, self.route.cache_s)
+            return cache.answer(call, self.route, entry, request.headers, SECURITY_HEADERS)
+        cache.drop(call)
+        return success(call, call.status or self.route.status, data, pagination)
+
+    def _admit(self, call: Call, request: Request) -> cache.Entry | None:
+        """Authenticate and count the caller in one Redis flush; a stored answer if there is one."""
+        shown = auth.credential(request)
+        now_ms = clock.to_ms(call.now)
+        counted = self._limits(call, shown)
+        commands: list[redis.Command] = [limit.command(now_ms) for limit in counted]
+        commands += traffic.count_request(now_ms)
+        if shown:
+            commands.append(shown.command())
+        if self.route.cache_s:
+            commands.append(cache.look_up(request))
+        results = redis.flush(commands)
+        left = results[: len(counted)] if results else []
+        if results:
+            self._refuse_excess(counted, left, now_ms)
+            call.headers.update(limits.headers(counted, left, now_ms))
+        elif self.route.login:
+            sessions.count_login_attempt(call, self.route.stem, self.route.limit_per_min)
+        if shown:
+            copy = results[-2 if self.route.cache_s else -1] if results else None
+            call.actor = self._session(call, shown, copy, now_ms)
+        if self.route.auth != "public":
+            auth.require(call.actor, admin=self.route.auth == "admin")
+        found = results[-1] if results and self.route.cache_s else None
+        return cache.Entry.parse(found) if found else None
+
+    def _session(self, call: Call, shown: auth.Credential, copy: str | None, now_ms: int) -> Actor:
+        actor = auth.from_copy(shown.token_hash, copy, call.now)
+        if actor is not None:
+            return actor
+        # An unknown token costs its sender's address, or guessing would be free of limits.
+        by_ip = [_anonymous(call)]
+        results = redis.flush([limit.command(now_ms) for limit in by_ip])
+        if results:
+            self._refuse_excess(by_ip, results, now_ms)
+        actor, leave_copy = auth.from_postgres(call, shown)
+        redis.flush([leave_copy])
+        return actor
+
+    def _limits(self, call: Call, shown: auth.Credential | None) -> list[limits.Limit]:
+        caller = (
+            limits.Limit(name="caller", subject=shown.token_hash.hex(), per_min=USUAL_LIMIT_PER_MIN)
+            if shown
+            else _anonymous(call)
+        )
+        if not self.route.limit_per_min:
+            return [caller]
+        subject = call.ip if self.route.limit_by == "ip" else caller.subject
+        own = limits.Limit(name=self.route.stem, subject=subject, per_min=self.route.limit_per_min)
+        return [caller, own]
+
+    @staticmethod
+    def _refuse_excess(counted: list[limits.Limit], left: list[int], now_ms: int) -> None:
+        spent = limits.exceeded(counted, left)
+        if spent:
+            metrics.count("RateLimited")
+            raise RateLimitedError(
+                f"At most {spent.per_min} requests a minute.",
+                retry_after_s=limits.retry_after_s(now_ms),
+                details={"limit": spent.per_min},
+            )
+
+    def _validate(self, request: Request) -> RequestT:
+        try:
+            return self.request_model.model_validate(request.fields())
+        except ValidationError as error:
+            raise named(error) from None
+
+
+def api[RequestT: RequestModel, ResponseT: ResponseModel](
+    stem: str,
+    service: Callable[[Call, RequestT], ResponseT | Page[ResponseT]],
+    request_model: type[RequestT],
+    response_model: type[ResponseT],
+) -> Api[RequestT, ResponseT]:
+    """The Lambda handler of the route `stem`: checks by its row, then `service(call, request)`."""
+    return Api(ROUTES[stem], service, request_model, response_model)
+
+
+def success(call: Call, status: int, data: bytes, pagination: bytes | None) -> Answer:
+    """The envelope of an answer that is already JSON."""
+    body: dict[str, Any] = {"success": True, "data": orjson.Fragment(data)}
+    if pagination:
+        body["pagination"] = orjson.Fragment(pagination)
+    return _answer(call, status, body)
+
+
+def failure(call: Call, error: PresageError) -> Answer:
+    """The envelope of an error."""
+    if error.retry_after_s is not None:
+        call.headers["Retry-After"] = str(error.retry_after_s)
+    elif isinstance(error, UnavailableError):
+        call.headers["Retry-After"] = "5"
+    body: dict[str, Any] = {"success": False, "error": error.message, "code": error.code}
+    if error.details:
+        body["details"] = error.details
+    body["retryable"] = error.retryable
+    return _answer(call, error.status, body)
+
+
+def _answer(call: Call, status: int, body: dict[str, Any]) -> Answer:
+    body["requestId"] = call.request_id
+    body["timestamp"] = (
+        datetime.now(UTC) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else call.now
+    )
+    answer: Answer = {
+        "statusCode": status,
+        "headers": {**SECURITY_HEADERS, "X-Request-Id": call.request_id, **call.headers},
+        "body": orjson.dumps(body).decode(),
+    }
+    answer["headers"].setdefault("Cache-Control", "no-store")
+    if call.cookies:
+        answer["cookies"] = call.cookies
+    return answer
+
+
+def _anonymous(call: Call) -> limits.Limit:
+    return limits.Limit(name="anonymous", subject=call.ip, per_min=ANONYMOUS_LIMIT_PER_MIN)
+
+
+def _render(result: ResponseModel | Page[Any]) -> tuple[bytes, bytes | None]:
+    if isinstance(result, Page):
+        rows = [row.model_dump(by_alias=True) for row in result.data]
+        return orjson.dumps(rows), orjson.dumps(result.pagination.model_dump(by_alias=True))
+    return orjson.dumps(result.model_dump(by_alias=True)), None
+
+
+def named(error: ValidationError) -> ValidationFailedError:
+    """Pydantic's findings as ours: every field's path and what is wrong, never the value."""
+    problems = [
+        {
+            "field": ".".join(str(part) for part in problem["loc"]) or "body",
+            "message": problem["msg"].removeprefix("Value error, "),
+        }
+        for problem in error.errors(include_input=False, include_url=False, include_context=False)
+    ]
+    first = problems[0]
+    return ValidationFailedError(
+        f"{first['field']}: {first['message']}",
+        field=first["field"],
+        details={"errors": problems},
+    )

@@ -1,0 +1,1 @@
+"""Wallet sign-in and sessions."""

@@ -1,0 +1,1 @@
+"""Money: accounts and the transfers between them. Double entry, append only, in SQL."""

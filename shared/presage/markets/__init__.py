@@ -1,0 +1,1 @@
+"""Markets: their life, their books as the public sees them, and their history."""

@@ -1,0 +1,155 @@
+"""A market's life: proposed, approved, activated, resolved, finalized, or cancelled.
+
+The table of moves and the checks that guard each are in SQL (`market_moves`, `move_market`), under
+the market's lock; these services say which move is meant.
+"""
+
+import re
+import secrets
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from presage.call import Call
+from presage.db import connection
+from presage.db.queries import beside
+from presage.errors import ValidationFailedError
+from presage.markets.models import (
+    ApproveMarket,
+    MarketMoved,
+    MarketProposed,
+    MoveMarket,
+    ProposeMarket,
+    ResolveMarket,
+)
+
+# A binary market's vector: what a YES share is paid, then a NO share, in 1/10,000 of the payout.
+PAYOUTS_BPS = {"YES": [10_000, 0], "NO": [0, 10_000], "VOID": [5_000, 5_000]}
+_SLUG_CHARS = 80
+_queries = beside(__file__)
+
+
+def propose_market(call: Call, request: ProposeMarket) -> MarketProposed:
+    """Propose a native market.
+
+    Raises:
+        ValidationFailedError: the close is not in the future.
+        ConflictError: the slug is taken.
+    """
+    if request.closes_at <= call.now:
+        raise ValidationFailedError("closesAt must lie in the future.", field="closesAt")
+    market_id = uuid.uuid4()
+    slug = request.slug or _slug_from(request.question)
+    rule = request.resolution_rule
+    params = request.model_dump(exclude={"market_type", "resolution_rule", "image_url"}) | {
+        "id": market_id,
+        "slug": slug,
+        "image_url": str(request.image_url) if request.image_url else None,
+        "resolution_rule": rule.model_dump_json() if rule else None,
+        "request_id": call.request_id,
+        "ip": call.ip,
+        "now": call.now,
+    }
+    connection.run(call, [(_queries["propose_market"], None, params)])
+    call.changed_tags.append("markets")
+    return MarketProposed(id=market_id, slug=slug, created_at=call.now)
+
+
+def approve_market(call: Call, request: ApproveMarket) -> MarketMoved:
+    """PROPOSED to APPROVED, with the fee schedule."""
+    return move(
+        call,
+        request.market_id,
+        "APPROVED",
+        reason=request.reason,
+        fee_bps=request.fee_bps,
+        maker_rebate_bps=request.maker_rebate_bps,
+    )
+
+
+def activate_market(call: Call, request: MoveMarket) -> MarketMoved:
+    """APPROVED to ACTIVE, by the creator or an admin."""
+    return move(call, request.market_id, "ACTIVE", reason=request.reason)
+
+
+def cancel_market(call: Call, request: MoveMarket) -> MarketMoved:
+    """PROPOSED or APPROVED to CANCELLED."""
+    return move(call, request.market_id, "CANCELLED", reason=request.reason)
+
+
+def resolve_market(call: Call, request: ResolveMarket) -> MarketMoved:
+    """ACTIVE to RESOLVING: an outcome is proposed and the dispute window opens."""
+    return propose_outcome(
+        call,
+        request.market_id,
+        PAYOUTS_BPS[request.outcome],
+        reason=request.reason,
+        evidence=request.evidence,
+    )
+
+
+def finalize_market(call: Call, request: MoveMarket) -> MarketMoved:
+    """RESOLVING to FINALIZED, once the dispute window is over undisputed."""
+    return move(call, request.market_id, "FINALIZED", reason=request.reason)
+
+
+def propose_outcome(
+    call: Call,
+    market_id: uuid.UUID,
+    payout_bps: list[int],
+    *,
+    reason: str | None,
+    evidence: Mapping[str, Any],
+) -> MarketMoved:
+    """Propose a payout vector with the evidence for it."""
+    return move(
+        call, market_id, "RESOLVING", reason=reason, payout_bps=payout_bps, evidence=evidence
+    )
+
+
+def move(
+    call: Call,
+    market_id: uuid.UUID,
+    to: str,
+    *,
+    reason: str | None,
+    payout_bps: list[int] | None = None,
+    evidence: Mapping[str, Any] | None = None,
+    fee_bps: int | None = None,
+    maker_rebate_bps: int | None = None,
+) -> MarketMoved:
+    """Move a market to another state.
+
+    Raises:
+        NotFoundError: there is no such market.
+        InvalidStateError: it cannot go there from where it is, or not yet.
+        ForbiddenError: the caller may not move it.
+    """
+    moved = connection.fetch_one(
+        call,
+        _queries["move_market"],
+        MarketMoved,
+        {
+            "market_id": market_id,
+            "to": to,
+            "reason": reason,
+            "payout_bps": payout_bps,
+            "evidence": orjson.dumps(dict(evidence), default=str).decode() if evidence else None,
+            "fee_bps": fee_bps,
+            "maker_rebate_bps": maker_rebate_bps,
+            "request_id": call.request_id,
+            "ip": call.ip,
+            "now": call.now,
+        },
+    )
+    if moved is None:
+        raise LookupError("move_market answers a row or raises")
+    call.changed_tags.extend(("markets", f"market:{market_id}"))
+    return moved
+
+
+def _slug_from(question: str) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", question.lower()).strip("-")[:_SLUG_CHARS].strip("-")
+    return f"{words or 'market'}-{secrets.token_hex(4)}"

@@ -1,0 +1,207 @@
+-- name: propose_market
+-- Create a market in PROPOSED.
+select public.propose_market(
+    %(id)s, %(slug)s, %(question)s, %(question_bn)s, %(description)s, %(rules)s, %(category)s,
+    %(tags)s::text[], %(resolution_source)s, %(image_url)s, %(tick_size_bps)s, %(min_size_lots)s,
+    %(opens_at)s, %(closes_at)s, %(resolution_rule)s::jsonb, %(dispute_window_s)s,
+    %(request_id)s, %(ip)s, %(now)s
+);
+
+-- name: move_market
+-- Move a market along the table of moves.
+select id, slug, previous_state, state, changed_at
+from public.move_market(
+    %(market_id)s, %(to)s, %(reason)s, %(payout_bps)s::integer[], %(evidence)s::jsonb, %(fee_bps)s,
+    %(maker_rebate_bps)s, %(request_id)s, %(ip)s, %(now)s
+);
+
+-- name: list_markets
+-- One page of markets. The sort key is a whole number, so one cursor serves every order.
+with matching as materialized (
+    select m.id, c.volume_micros, coalesce(l.liquidity_micros, 0) as liquidity_micros,
+           case %(sort)s
+               when 'volume' then c.volume_micros
+               when 'liquidity' then coalesce(l.liquidity_micros, 0)
+               when 'endDate' then -(extract(epoch from m.closes_at) * 1000000)::bigint
+               else (extract(epoch from m.created_at) * 1000000)::bigint
+           end as sort_key
+    from public.markets m
+    join public.market_counters c on c.market_id = m.id
+    left join lateral (
+        select sum(latest.liquidity_micros)::bigint as liquidity_micros
+        from public.outcomes o
+        cross join lateral (
+            select p.liquidity_micros from public.price_points p
+            where p.market_id = o.market_id and p.outcome = o.outcome
+            order by p.slot desc limit 1
+        ) latest
+        where o.market_id = m.id
+    ) l on true
+    where (%(search)s::text is null or m.search_tokens @@ public.search_query(%(search)s::text))
+      and (%(category)s::text is null or m.category = %(category)s::text)
+      and (%(state)s::text is null or m.state = %(state)s::text)
+      and (%(venue)s::text is null or m.venue = %(venue)s::text)
+      and (%(status)s::text is null or case %(status)s::text
+              when 'active' then m.state = 'ACTIVE' and m.closes_at > %(now)s
+              when 'closed' then m.state in ('RESOLVING', 'DISPUTED')
+                  or (m.state = 'ACTIVE' and m.closes_at <= %(now)s)
+              else m.state = 'FINALIZED'
+          end)
+      and (%(min_liquidity_micros)s::bigint is null
+           or coalesce(l.liquidity_micros, 0) >= %(min_liquidity_micros)s::bigint)
+)
+select m.id, m.slug, m.question, m.question_bn, m.category, m.tags, m.image_url, m.venue,
+       m.market_type, m.state, m.trading_status, q.price_bps, x.volume_micros, x.liquidity_micros,
+       m.opens_at, m.closes_at, m.created_at, x.sort_key,
+       (select count(*) from matching) as total
+from (
+    select * from matching
+    where %(after_key)s::bigint is null
+       or (sort_key, id) < (%(after_key)s::bigint, %(after_id)s::uuid)
+    order by sort_key desc, id desc
+    limit %(limit)s offset %(offset)s
+) x
+join public.markets m on m.id = x.id
+cross join lateral (
+    select price_bps from public.market_quotes(m.id) where outcome = 0
+) q
+order by x.sort_key desc, x.id desc;
+
+-- name: get_market
+-- One market by id or slug; no such market is PR404.
+select m.id, m.slug, m.question, m.question_bn, m.description, m.rules, m.category, m.tags,
+       m.resolution_source, m.image_url, m.venue, m.state, m.trading_status, m.market_type,
+       m.tick_size_bps, m.min_size_lots, m.fee_bps, m.maker_rebate_bps, m.opens_at, m.closes_at,
+       m.resolution_rule, m.dispute_window_s, m.proposed_payout_bps, m.final_payout_bps,
+       m.claims_enabled, m.claims_available_at, m.last_state_change_tx, m.settled_at,
+       public.wallet_of(m.creator) as creator, m.created_at, m.updated_at, c.volume_micros
+from public.find_outcome(%(market)s, null, null) f
+join public.markets m on m.id = f.market_id
+join public.market_counters c on c.market_id = m.id;
+
+-- name: get_market_outcomes
+-- A market's outcomes with their quotes.
+select o.outcome, o.label, o.label_bn, o.previous_price_bps, q.best_bid_bps, q.best_ask_bps,
+       q.price_bps
+from public.find_outcome(%(market)s, null, null) f
+cross join lateral public.market_quotes(f.market_id) q
+join public.outcomes o on o.market_id = f.market_id and o.outcome = q.outcome
+order by o.outcome;
+
+-- name: get_market_recent_bars
+-- The first outcome's last hourly bars.
+select b.bucket as start, b.open_bps, b.high_bps, b.low_bps, b.close_bps, b.volume_micros,
+       b.trade_count
+from public.find_outcome(%(market)s, null, null) f
+join public.price_bars b
+    on b.market_id = f.market_id and b.outcome = f.outcome and b.interval_s = 3600
+where b.bucket <= %(now)s
+order by b.bucket desc
+limit 24;
+
+-- name: get_market_holders
+-- A market's largest holders.
+select h.address, h.outcome, h.position, h.held_lots, h.share_bps
+from public.find_outcome(%(market)s, null, null) f
+cross join lateral public.market_holders(f.market_id, 10) h;
+
+-- name: find_outcome
+-- Which book a caller means.
+select f.market_id, f.outcome, f.position
+from public.find_outcome(%(market)s, %(outcome)s, null) f;
+
+-- name: get_book
+-- The levels of one outcome's book in YES prices.
+select b.side, b.price_bps, b.size_lots, b.orders
+from public.find_outcome(%(market)s, %(outcome)s, null) f
+cross join lateral public.market_book(f.market_id, f.outcome, %(depth)s) b;
+
+-- name: list_market_trades
+-- One page of public trades, newest first.
+select t.fill_id as id, t.outcome, t.price_bps, t.size_lots, t.taker_side as side,
+       t.taker_position as position, t.kind, t.created_at
+from public.find_outcome(%(market)s, %(outcome)s, null) f
+cross join lateral public.market_trades(
+    f.market_id, case when %(outcome)s::text is null then null else f.outcome end,
+    %(before_id)s, %(limit)s
+) t;
+
+-- name: get_bars
+-- The stored bars of one outcome since a time, and the last close before it to carry forward.
+select b.bucket as start, b.open_bps, b.high_bps, b.low_bps, b.close_bps, b.volume_micros,
+       b.trade_count
+from public.find_outcome(%(market)s, %(outcome)s, null) f
+join public.price_bars b
+    on b.market_id = f.market_id and b.outcome = f.outcome and b.interval_s = %(interval_s)s
+where b.bucket <= %(now)s
+  and b.bucket >= coalesce(
+      (select max(p.bucket) from public.price_bars p
+       where p.market_id = f.market_id and p.outcome = f.outcome
+         and p.interval_s = %(interval_s)s and p.bucket < %(since)s),
+      %(since)s)
+order by b.bucket;
+
+-- name: get_market_stats
+-- A market's figures.
+select f.market_id, s.volume_micros, s.volume_24h_micros, s.trade_count, s.unique_traders,
+       s.open_interest_micros, s.liquidity_micros, s.last_updated
+from public.find_outcome(%(market)s, null, null) f
+cross join lateral public.market_stats(f.market_id, %(now)s) s;
+
+-- name: list_closed_markets
+-- Native markets past their close that nobody has tidied yet.
+select id from public.markets
+where state = 'ACTIVE' and venue = 'native' and closes_at <= %(now)s and trading_status <> 'halted'
+order by closes_at, id
+limit %(limit)s;
+
+-- name: release_market_orders
+-- Cancel a chunk of a closed market's open orders.
+select public.release_market_orders(%(market_id)s, %(limit)s, %(now)s) as count;
+
+-- name: halt_closed_market
+-- Mark a closed market as halted, once its orders are gone.
+select public.halt_closed_market(%(market_id)s, %(now)s) as done;
+
+-- name: snapshot_prices
+-- A price point for every active outcome.
+select public.snapshot_prices(%(now)s) as count;
+
+-- name: list_due_markets
+-- Native markets whose dispute window is over.
+select id from public.markets
+where state = 'RESOLVING' and venue = 'native'
+  and proposed_at + make_interval(secs => dispute_window_s) <= %(now)s
+order by proposed_at, id
+limit %(limit)s;
+
+-- name: list_unsettled_markets
+-- Final native markets that still owe somebody.
+select id from public.markets
+where state = 'FINALIZED' and venue = 'native' and settled_at is null
+order by finalized_at, id
+limit %(limit)s;
+
+-- name: settle_market
+-- Pay a chunk of a final market's holders.
+select paid_users, paid_micros, released_orders, done
+from public.settle_market(%(market_id)s, %(limit)s, %(now)s);
+
+-- name: list_undecided_markets
+-- Closed markets with a resolution rule whose outcome nobody has proposed or escalated.
+select m.id, m.slug, m.resolution_rule
+from public.markets m
+where m.state = 'ACTIVE' and m.closes_at <= %(now)s and m.resolution_rule is not null
+  and not exists (
+      select from public.escalations e where e.kind = 'resolution' and e.subject = m.id::text)
+order by m.closes_at, m.id
+limit %(limit)s;
+
+-- name: list_closing_rules
+-- Rules of active markets that close soon, to check that their symbols have a source.
+select m.id, m.slug, m.resolution_rule
+from public.markets m
+where m.state = 'ACTIVE' and m.resolution_rule is not null
+  and m.closes_at > %(now)s and m.closes_at <= %(until)s
+order by m.closes_at, m.id
+limit %(limit)s;

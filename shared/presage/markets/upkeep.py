@@ -1,0 +1,161 @@
+"""What workflows do to markets: tidy the closed, snapshot prices, finalize the due, pay holders.
+
+Every loop is cut into short transactions, stops when the run is out of time, and goes on from what
+the database says is left: no cursor can be wrong, and a killed run loses nothing.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from presage.call import Call
+from presage.db import connection
+from presage.db.queries import beside
+from presage.errors import PresageError
+from presage.markets import lifecycle
+from presage.workflows.run import Outcome, Run
+
+MARKETS_PER_LOOK = 200
+ORDERS_PER_RELEASE = 500
+HOLDERS_PER_PAYOUT = 500
+_queries = beside(__file__)
+
+
+@dataclass(frozen=True)
+class _Id:
+    id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class _Count:
+    count: int
+
+
+@dataclass(frozen=True)
+class _Done:
+    done: bool
+
+
+@dataclass(frozen=True)
+class _Settled:
+    paid_users: int
+    paid_micros: int
+    released_orders: int
+    done: bool
+
+
+@dataclass(frozen=True)
+class RuledMarket:
+    """A market that a price decides."""
+
+    id: uuid.UUID
+    slug: str
+    resolution_rule: dict[str, Any]
+
+
+def market_close_check(run: Run) -> Outcome:
+    """Release the open orders of markets past their close, then mark them halted."""
+    released = 0
+
+    def tidy(market_id: uuid.UUID) -> bool:
+        nonlocal released
+        while not run.out_of_time:
+            params = {"market_id": market_id, "limit": ORDERS_PER_RELEASE, "now": run.call.now}
+            chunk = connection.fetch_one(
+                run.call, _queries["release_market_orders"], _Count, params
+            )
+            if chunk is None or chunk.count == 0:
+                break
+            released += chunk.count
+        halted = connection.fetch_one(
+            run.call,
+            _queries["halt_closed_market"],
+            _Done,
+            {"market_id": market_id, "now": run.call.now},
+        )
+        return halted is not None and halted.done
+
+    closed = _each(run, "list_closed_markets", tidy)
+    return _outcome(run, closed=closed, releasedOrders=released)
+
+
+def price_snapshot(run: Run) -> Outcome:
+    """Write a price point for every active outcome, in one statement."""
+    row = connection.fetch_one(run.call, _queries["snapshot_prices"], _Count, {"now": run.call.now})
+    return Outcome(counts={"points": row.count if row else 0})
+
+
+def market_monitor(run: Run) -> Outcome:
+    """Finalize the markets whose dispute window is over undisputed."""
+
+    def finalize(market_id: uuid.UUID) -> bool:
+        lifecycle.move(run.call, market_id, "FINALIZED", reason="The dispute window is over.")
+        return True
+
+    return _outcome(run, finalized=_each(run, "list_due_markets", finalize))
+
+
+def settle_market(run: Run) -> Outcome:
+    """Pay the holders of final markets, a chunk a transaction, each holder once."""
+    paid = paid_micros = 0
+
+    def settle(market_id: uuid.UUID) -> bool:
+        nonlocal paid, paid_micros
+        while not run.out_of_time:
+            params = {"market_id": market_id, "limit": HOLDERS_PER_PAYOUT, "now": run.call.now}
+            chunk = connection.fetch_one(run.call, _queries["settle_market"], _Settled, params)
+            if chunk is None:
+                return False
+            paid += chunk.paid_users
+            paid_micros += chunk.paid_micros
+            if chunk.done:
+                return True
+        return False
+
+    settled = _each(run, "list_unsettled_markets", settle)
+    return _outcome(run, settled=settled, paidUsers=paid, paidMicros=paid_micros)
+
+
+def list_undecided(call: Call, limit: int) -> list[RuledMarket]:
+    """Closed markets whose rule has not been applied, oldest close first."""
+    params = {"now": call.now, "limit": limit}
+    return connection.fetch_all(call, _queries["list_undecided_markets"], RuledMarket, params)
+
+
+def list_closing_rules(call: Call, within: timedelta, limit: int) -> list[RuledMarket]:
+    """Active markets with a rule that close soon."""
+    until: datetime = call.now + within
+    params = {"now": call.now, "until": until, "limit": limit}
+    return connection.fetch_all(call, _queries["list_closing_rules"], RuledMarket, params)
+
+
+def _each(run: Run, listing: str, work: Callable[[uuid.UUID], bool]) -> int:
+    """Do `work` for every listed market until none or no time is left; one's failure stops none."""
+    done = 0
+    failed: set[uuid.UUID] = set()
+    while not run.out_of_time:
+        params = {"now": run.call.now, "limit": MARKETS_PER_LOOK + len(failed)}
+        rows = connection.fetch_all(run.call, _queries[listing], _Id, params)
+        fresh = [row.id for row in rows if row.id not in failed]
+        if not fresh:
+            break
+        for market_id in fresh:
+            if run.out_of_time:
+                break
+            try:
+                finished = work(market_id)
+            except PresageError as error:
+                run.fail(str(market_id), error)
+                finished = False
+            if finished:
+                done += 1
+            else:
+                failed.add(market_id)
+    return done
+
+
+def _outcome(run: Run, **counts: int) -> Outcome:
+    """What was done; a run that ran out of time goes on in another slice."""
+    return Outcome(counts=counts, next_cursor={"more": True} if run.out_of_time else None)

@@ -1,0 +1,1 @@
+"""Running the platform: health, escalations, cleaning up."""

@@ -1,0 +1,87 @@
+"""Health, and the daily clean-up."""
+
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from presage import clock, traffic
+from presage.adapters import redis
+from presage.call import Call
+from presage.db import connection
+from presage.db.queries import beside
+from presage.errors import PresageError
+from presage.ops.models import Health, HealthMetrics, Liveness, Services
+from presage.schema import Nothing
+from presage.workflows.run import Outcome, Run
+
+_STARTED = time.monotonic()
+BUDGET_MS = 1_000
+CLEAN_CHUNK = 5_000
+_CLEANINGS = (
+    "clean_challenges",
+    "clean_sessions",
+    "clean_login_attempts",
+    "clean_workflow_runs",
+    "clean_outbox",
+    "clean_price_feeds",
+)
+_queries = beside(__file__)
+
+
+@dataclass(frozen=True)
+class _Ping:
+    active_connections: int
+
+
+def get_health(call: Call, request: Nothing) -> Health:  # noqa: ARG001 - it has no fields
+    """Whether the platform and what it stands on are well, within the clients' own timeouts."""
+    call.statement_timeout_ms = BUDGET_MS
+    connections = _ping_database(call)
+    last_minute = clock.to_ms(call.now) - traffic.MINUTE_MS
+    counted = redis.flush([("GET", key) for key in traffic.keys(last_minute)])
+    requests, errors = (int(value or 0) for value in counted) if counted else (None, None)
+    if connections is None:
+        call.status = HTTPStatus.SERVICE_UNAVAILABLE
+        call.headers["Retry-After"] = "5"
+    return Health(
+        status="unhealthy" if connections is None else "healthy" if counted else "degraded",
+        services=Services(
+            database="unhealthy" if connections is None else "healthy",
+            redis="healthy" if counted else "unhealthy",
+            solana_rpc="not_configured",
+            event_indexer="not_configured",
+        ),
+        metrics=HealthMetrics(
+            uptime_seconds=int(time.monotonic() - _STARTED),
+            active_connections=connections,
+            requests_per_minute=requests,
+            error_rate=round(errors / requests, 4) if requests and errors is not None else None,
+        ),
+    )
+
+
+def get_liveness(call: Call, request: Nothing) -> Liveness:  # noqa: ARG001 - nothing to look at
+    """Answers although everything else may be down."""
+    return Liveness()
+
+
+def cleanup(run: Run) -> Outcome:
+    """Drop what has expired, a chunk a statement."""
+    counts: dict[str, int] = {}
+    for name in _CLEANINGS:
+        dropped = CLEAN_CHUNK
+        counts[name] = 0
+        while dropped == CLEAN_CHUNK and not run.out_of_time:
+            dropped = connection.execute(
+                run.call, _queries[name], {"now": run.call.now, "limit": CLEAN_CHUNK}
+            )
+            counts[name] += dropped
+    return Outcome(counts=counts, next_cursor={"more": True} if run.out_of_time else None)
+
+
+def _ping_database(call: Call) -> int | None:
+    try:
+        row = connection.fetch_one(call, _queries["ping"], _Ping, {})
+    except PresageError:
+        return None
+    return row.active_connections if row else None

@@ -1,0 +1,1 @@
+"""Orders: placing, reading and cancelling. Matching itself is one plpgsql call, `place_order`."""

@@ -1,0 +1,165 @@
+"""What order routes take and answer."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from presage.markets.models import OutcomeRef
+from presage.money import AmountIn, MoneyOut, PriceIn, PriceOut, SizeIn, SizeOut
+from presage.schema import PageRequest, RequestModel, ResponseModel
+
+type Side = Literal["BUY", "SELL"]
+type Position = Literal["YES", "NO"]
+type Status = Literal["pending", "open", "partial", "filled", "cancelled", "expired", "rejected"]
+
+
+class PlaceOrder(RequestModel):
+    """An order. `price` is the limit, for FOK and FAK the worst price taken.
+
+    A FOK or FAK BUY may give `amount` (money to spend, fees included) in place of `size`.
+    `clientOrderId`, or the Idempotency-Key header, makes a repeat answer the first result.
+    """
+
+    market_id: uuid.UUID
+    outcome: OutcomeRef | None = None
+    position: Position | None = None
+    side: Side
+    type: Literal["GTC", "FOK", "FAK"] = "GTC"
+    price_bps: Annotated[PriceIn, Field(alias="price")]
+    size_lots: Annotated[SizeIn | None, Field(alias="size")] = None
+    amount_micros: Annotated[AmountIn | None, Field(alias="amount")] = None
+    post_only: bool = False
+    self_trade_prevention: Literal["cancel_taker", "cancel_maker", "cancel_both"] = "cancel_taker"
+    client_order_id: Annotated[str | None, Field(min_length=1, max_length=128)] = None
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        if (self.size_lots is None) == (self.amount_micros is None):
+            raise ValueError("give either size or amount")
+        if self.amount_micros is not None and (self.side != "BUY" or self.type == "GTC"):
+            raise ValueError("amount is for FOK and FAK orders that BUY")
+        if self.post_only and self.type != "GTC":
+            raise ValueError("postOnly is for orders that may rest")
+        return self
+
+
+class Fill(ResponseModel):
+    """One trade of an order, at the price in the order's own position."""
+
+    id: int
+    price_bps: Annotated[PriceOut, Field(alias="price")]
+    size_lots: Annotated[SizeOut, Field(alias="size")]
+    kind: Literal["TRANSFER", "MINT", "MERGE"]
+
+
+class OrderPlaced(ResponseModel):
+    """What became of an order when it was placed; a repeat answers the same.
+
+    `averageFillPrice` is rounded down to a millionth. `cost` is what was paid (BUY) or received
+    (SELL) for the fills, without the `fee`.
+    """
+
+    id: uuid.UUID
+    client_order_id: str
+    market_id: uuid.UUID
+    status: Status
+    size_lots: Annotated[SizeOut, Field(alias="size")]
+    filled_lots: Annotated[SizeOut, Field(alias="filledSize")]
+    remaining_lots: Annotated[SizeOut, Field(alias="remainingSize")]
+    average_fill_price_micros: Annotated[MoneyOut | None, Field(alias="averageFillPrice")]
+    cost_micros: Annotated[MoneyOut, Field(alias="cost")]
+    fee_micros: Annotated[MoneyOut, Field(alias="fee")]
+    fills: list[Fill]
+    created_at: datetime
+
+
+class OrderPath(RequestModel):
+    """One order of the caller."""
+
+    order_id: uuid.UUID
+
+
+class ListOrders(PageRequest):
+    """Filters of the caller's orders."""
+
+    status: Status | None = None
+    market_id: uuid.UUID | None = None
+    side: Side | None = None
+    placed_from: Annotated[AwareDatetime | None, Field(alias="from")] = None
+    placed_to: Annotated[AwareDatetime | None, Field(alias="to")] = None
+
+
+class OrderView(ResponseModel):
+    """An order as it stands."""
+
+    id: uuid.UUID
+    client_order_id: str | None
+    market_id: uuid.UUID
+    outcome: int
+    position: Position
+    side: Side
+    type: Literal["GTC", "GTD", "FOK", "FAK"]
+    price_bps: Annotated[PriceOut, Field(alias="price")]
+    size_lots: Annotated[SizeOut, Field(alias="size")]
+    filled_lots: Annotated[SizeOut, Field(alias="filledSize")]
+    remaining_lots: Annotated[SizeOut, Field(alias="remainingSize")]
+    average_fill_price_micros: Annotated[MoneyOut | None, Field(alias="averageFillPrice")]
+    fee_micros: Annotated[MoneyOut, Field(alias="fee")]
+    post_only: bool
+    self_trade_prevention: str
+    status: Status
+    error: str | None
+    strategy_id: uuid.UUID | None
+    strategy_run_id: uuid.UUID | None
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class OrderFill(ResponseModel):
+    """One trade of an order, as taker or as maker."""
+
+    id: int
+    role: Literal["taker", "maker"]
+    price_bps: Annotated[PriceOut, Field(alias="price")]
+    size_lots: Annotated[SizeOut, Field(alias="size")]
+    kind: Literal["TRANSFER", "MINT", "MERGE"]
+    created_at: datetime
+
+
+class OrderDetail(OrderView):
+    """An order with its trades, oldest first, at most the latest 500."""
+
+    fills: list[OrderFill]
+
+
+class CancelOrders(RequestModel):
+    """Which orders to cancel: those of a market, or all. Neither is refused."""
+
+    market_id: uuid.UUID | None = None
+    all: bool = False
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if (self.market_id is None) == (not self.all):
+            raise ValueError("give either marketId or all=true")
+        return self
+
+
+class OrderCancelled(ResponseModel):
+    """A cancelled order: what it had traded, and what it gave back."""
+
+    id: uuid.UUID
+    status: Status
+    filled_lots: Annotated[SizeOut, Field(alias="filledSize")]
+    released_lots: Annotated[SizeOut, Field(alias="releasedSize")]
+    released_micros: Annotated[MoneyOut, Field(alias="releasedAmount")]
+
+
+class OrdersCancelled(ResponseModel):
+    """Every order that the kill switch cancelled."""
+
+    cancelled: list[OrderCancelled]
+    count: int

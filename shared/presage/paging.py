@@ -1,0 +1,37 @@
+"""Opaque cursors: where a page ended, so that the next one starts there whatever was added."""
+
+import base64
+import binascii
+
+import orjson
+
+from presage.errors import ValidationFailedError
+
+type Mark = list[int | str]
+
+
+def encode(mark: Mark) -> str:
+    """A cursor for the last row of a page."""
+    return base64.urlsafe_b64encode(orjson.dumps(mark)).rstrip(b"=").decode()
+
+
+def decode(cursor: str | None, *kinds: type[int] | type[str]) -> Mark | None:
+    """The mark of a cursor of ours, its parts of the given kinds; None for the first page.
+
+    Raises:
+        ValidationFailedError: it is not one.
+    """
+    if cursor is None:
+        return None
+    try:
+        mark = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError):
+        mark = None
+    fits = (
+        isinstance(mark, list)
+        and len(mark) == len(kinds)
+        and all(type(part) is kind for part, kind in zip(mark, kinds, strict=True))
+    )
+    if not fits or not isinstance(mark, list):
+        raise ValidationFailedError("cursor is not one of ours.", field="cursor")
+    return mark

@@ -1,0 +1,1 @@
+"""What a user holds and what it has earned."""

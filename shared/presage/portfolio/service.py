@@ -1,0 +1,87 @@
+"""The caller's positions, valued at the book's mid (the last trade, then a half, without one)."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from presage.call import Call
+from presage.db import connection
+from presage.db.queries import beside
+from presage.orders.service import average_price_micros
+from presage.paging import decode, encode
+from presage.portfolio.models import ListPositions, Positions, PositionTotals, PositionView
+
+_queries = beside(__file__)
+
+
+@dataclass(frozen=True)
+class _PositionRow:
+    market_id: uuid.UUID
+    market_slug: str
+    question: str
+    outcome: int
+    position: Literal["YES", "NO"]
+    held_lots: int
+    locked_lots: int
+    cost_micros: int
+    realised_micros: int
+    updated_at: datetime
+    price_bps: int
+
+    def view(self) -> PositionView:
+        value_micros = self.held_lots * self.price_bps
+        return PositionView(
+            market_id=self.market_id,
+            market_slug=self.market_slug,
+            question=self.question,
+            outcome=self.outcome,
+            position=self.position,
+            size_lots=self.held_lots,
+            locked_lots=self.locked_lots,
+            average_price_micros=average_price_micros(self.cost_micros, self.held_lots),
+            price_bps=self.price_bps,
+            cost_micros=self.cost_micros,
+            value_micros=value_micros,
+            unrealised_micros=value_micros - self.cost_micros,
+            realised_micros=self.realised_micros,
+            updated_at=self.updated_at,
+        )
+
+
+@dataclass(frozen=True)
+class _TotalsRow:
+    cost_micros: int
+    value_micros: int
+    realised_micros: int
+
+
+def list_positions(call: Call, request: ListPositions) -> Positions:
+    """A page of positions and the totals over all of them, in one flush."""
+    mark = decode(request.cursor, str, int, str)
+    params = {
+        "market_id": request.market_id,
+        "after_market": mark[0] if mark else None,
+        "after_outcome": mark[1] if mark else None,
+        "after_position": mark[2] if mark else None,
+        "limit": request.limit,
+    }
+    rows, totals = connection.run(
+        call,
+        [
+            (_queries["list_positions"], _PositionRow, params),
+            (_queries["total_positions"], _TotalsRow, params),
+        ],
+    )
+    last: _PositionRow | None = rows[-1] if len(rows) == request.limit else None
+    total: _TotalsRow = totals[0]
+    return Positions(
+        positions=[row.view() for row in rows],
+        totals=PositionTotals(
+            cost_micros=total.cost_micros,
+            value_micros=total.value_micros,
+            unrealised_micros=total.value_micros - total.cost_micros,
+            realised_micros=total.realised_micros,
+        ),
+        next_cursor=encode([str(last.market_id), last.outcome, last.position]) if last else None,
+    )

@@ -1,0 +1,54 @@
+"""The bases of request and response models: camelCase on the wire, snake_case in the code."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+MAX_PAGE = 100
+DEFAULT_PAGE = 20
+
+
+class RequestModel(BaseModel):
+    """What a caller may send: both spellings are taken, a field that does not exist is refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
+    )
+
+
+class ResponseModel(BaseModel):
+    """What we answer: camelCase; built from typed rows, so not validated again field by field."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class Nothing(RequestModel):
+    """A request without fields."""
+
+
+class PageRequest(RequestModel):
+    """A request for one page of a list: `cursor` is opaque, from `pagination.nextCursor`."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE
+    cursor: Annotated[str | None, Field(max_length=200)] = None
+    page: Annotated[int, Field(ge=1, le=10_000)] = 1
+
+
+class Pagination(ResponseModel):
+    """Where a page stands; `total` and `totalPages` only where counting is cheap."""
+
+    page: int
+    limit: int
+    total: int | None = None
+    total_pages: int | None = None
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Page[ModelT: ResponseModel]:
+    """One page of a list."""
+
+    data: list[ModelT]
+    pagination: Pagination

@@ -1,0 +1,1 @@
+"""Scheduled work: runs with leases, groups that fan out, and what they could not handle."""

@@ -1,0 +1,33 @@
+"""Groups: one QStash call publishes each task to its own Lambda, so tasks fail apart.
+
+A task's message carries the group's slot and run, and is deduplicated by `<group run>:<task>`: a
+group delivered or retried twice publishes its tasks once. The group's status is the sum of its
+tasks' (`workflow_runs.group_run_id`).
+"""
+
+from presage.adapters import qstash
+from presage.routes import ROUTES
+from presage.workflows.run import Outcome, Run
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "group_fast": ("execute_crypto", "market_close_check", "price_snapshot"),
+    "group_hourly": ("price_snapshot",),
+    "group_daily": ("sweep_fees", "cleanup"),
+}
+
+
+def fan_out(run: Run) -> Outcome:
+    """Publish the tasks of the group that `run` belongs to."""
+    tasks = GROUPS[run.name]
+    qstash.publish(
+        [
+            qstash.Message(
+                path=ROUTES[task].path,
+                body={"slot": run.slot.isoformat(), "groupRunId": str(run.id)},
+                deduplication_id=f"{run.id}:{task}",
+                retries=ROUTES[task].retries,
+            )
+            for task in tasks
+        ]
+    )
+    return Outcome(counts={"published": len(tasks)})

@@ -1,0 +1,52 @@
+"""One run of a workflow as its service sees it, and what the service answers.
+
+A service works item by item until it is done or `out_of_time`; then it answers a `next_cursor` and
+the edge publishes a continuation. An item that fails is recorded with `fail` and the run goes on.
+"""
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from presage.call import Call
+
+# API Gateway hangs up after 30 s and the Lambda ends at 28: stop early enough to publish the rest.
+WORK_S = 20.0
+
+
+@dataclass(kw_only=True)
+class Run:
+    """A claimed slot of a workflow."""
+
+    id: uuid.UUID
+    name: str
+    slot: datetime
+    call: Call
+    cursor: Mapping[str, Any] = field(default_factory=dict)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether to stop and answer a cursor."""
+        return time.monotonic() - self._began > WORK_S
+
+    def fail(self, item: str, error: Exception) -> None:
+        """Put an item on the dead-letter table, with the run, and go on."""
+        self.failures.append((item, f"{type(error).__name__}: {error}"[:500]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run did: named counts, and where to go on when it ran out of time."""
+
+    counts: Mapping[str, int]
+    next_cursor: Mapping[str, Any] | None = None
+    next_delay_s: int = 0
+
+
+class PermanentFailureError(Exception):
+    """Trying again cannot help: QStash is told not to (status 489)."""

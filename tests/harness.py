@@ -1,0 +1,226 @@
+"""The platform in a test's own process: handlers called with true events, on real servers."""
+
+import importlib
+import json
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from eth_account import Account
+from eth_account.messages import encode_defunct
+
+from infra.local.clock import set_clock
+from infra.local.events import HttpRequest, build_event
+from infra.local.template import Function
+from infra.local.template import Route as GatewayRoute
+from presage import clock, config
+from presage.call import Actor, Call, Zone
+from presage.db import connection
+from presage.identity import sessions
+from presage.ledger import service as ledger
+from presage.routes import ROUTES
+from tests.conftest import Database
+
+PUBLIC_BASE_URL = "http://127.0.0.1:8000/api/v1"
+# Throw-away signing keys of the tests' QStash.
+CURRENT_KEY = "sig_current_" + "0123456789abcdef" * 2
+NEXT_KEY = "sig_next_" + "fedcba9876543210" * 2
+NOON_MS = 1_784_894_400_000
+
+type Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a handler answered."""
+
+    status: int
+    headers: dict[str, str]
+    cookies: list[str]
+    body: dict[str, Any]
+
+    @property
+    def data(self) -> Any:  # noqa: ANN401 - any JSON
+        """The envelope's data; an AssertionError shows an answer that is none."""
+        assert self.body.get("success"), self.body
+        return self.body["data"]
+
+
+@dataclass(frozen=True)
+class Wallet:
+    """A signed-in wallet."""
+
+    address: str
+    token: str
+    user_id: uuid.UUID
+
+
+@dataclass
+class Platform:
+    """Calls handlers as API Gateway would."""
+
+    database: Database
+    clock_file: Path
+    _handlers: dict[str, Handler] = field(default_factory=dict)
+
+    def handler(self, stem: str) -> Handler:
+        """The Lambda handler of a route."""
+        if stem not in self._handlers:
+            module = importlib.import_module(f"functions.{ROUTES[stem].domain}.{stem}.handler")
+            self._handlers[stem] = cast("Handler", module.handler)
+        return self._handlers[stem]
+
+    def event(
+        self,
+        stem: str,
+        *,
+        body: object = None,
+        raw: bytes | None = None,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        cookies: list[str] | None = None,
+        ip: str = "127.0.0.1",
+        **path: object,
+    ) -> dict[str, Any]:
+        """A true API Gateway event for a route."""
+        route = ROUTES[stem]
+        payload = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
+        shown = {"content-type": "application/json", "host": "127.0.0.1:8000"}
+        shown |= {name.lower(): value for name, value in (headers or {}).items()}
+        parameters = {name: str(value) for name, value in path.items()}
+        request = HttpRequest(
+            method=route.method,
+            path=route.path.format(**parameters),
+            query=urlencode(query or {}, doseq=True),
+            headers=shown,
+            cookies=cookies or [],
+            body=payload,
+            source_ip=ip,
+            protocol="HTTP/1.1",
+        )
+        function = Function(stem, Path(), "handler.handler", 10, 128, {})
+        described = GatewayRoute(route.method, route.path, function)
+        return build_event(request, described, parameters, str(uuid.uuid4()))
+
+    def call(
+        self, stem: str, *, token: str | None = None, headers: Mapping[str, str] | None = None, **rest: Any
+    ) -> Answer:
+        """Invoke a handler; `token` signs the caller in."""
+        shown = dict(headers or {})
+        if token:
+            shown["authorization"] = f"Bearer {token}"
+        return self.invoke(stem, self.event(stem, headers=shown, **rest))
+
+    def invoke(self, stem: str, event: dict[str, Any]) -> Answer:
+        """Invoke a handler with an event as it stands."""
+        answer = self.handler(stem)(event, None)
+        body = answer["body"]
+        return Answer(
+            status=answer["statusCode"],
+            headers={name.lower(): value for name, value in answer["headers"].items()},
+            cookies=answer.get("cookies", []),
+            body=json.loads(body) if body else {},
+        )
+
+    def deliver(self, stem: str, body: object = None, **headers: str) -> Answer:
+        """Deliver a workflow's message, signed as QStash signs it."""
+        raw = b"" if body is None else json.dumps(body).encode()
+        url = config.get("PUBLIC_BASE_URL") + ROUTES[stem].path
+        shown = {
+            "upstash-signature": sign_delivery(url, raw),
+            "upstash-message-id": f"msg_{uuid.uuid4().hex}",
+            "upstash-retried": "0",
+        } | headers
+        return self.invoke(stem, self.event(stem, raw=raw, headers=shown))
+
+    def sign_in(self, key: str | None = None) -> Wallet:
+        """A new wallet with a session, through the two sign-in routes."""
+        account = Account.from_key(key or "0x" + secrets.token_hex(32))
+        message = self.call("create_nonce", body={"address": account.address}).data["message"]
+        signed = account.sign_message(encode_defunct(text=message))
+        connected = self.call(
+            "connect_wallet",
+            body={
+                "address": account.address,
+                "message": message,
+                "signature": signed.signature.hex(),
+            },
+        ).data
+        user_id = uuid.UUID(connected["session"]["user"]["id"])
+        return Wallet(account.address, connected["token"], user_id)
+
+    def fund(self, wallet: Wallet, amount_micros: int) -> None:
+        """Give a user money from outside."""
+        ledger.deposit(
+            self.as_zone("worker"), wallet.user_id, amount_micros, f"test:{uuid.uuid4()}"
+        )
+
+    def as_zone(self, zone: Zone, actor: Actor | None = None) -> Call:
+        """A call as a service sees it, outside any handler."""
+        return Call(zone=zone, now=clock.now(), request_id="test", ip="127.0.0.1", actor=actor)
+
+    def actor(self, wallet: Wallet) -> Actor:
+        """A signed-in caller, as edge would make it."""
+        return Actor(
+            user_id=wallet.user_id,
+            address=wallet.address,
+            role="user",
+            session_hash=sessions.hash_token(wallet.token),
+        )
+
+    def active_market(self, admin: Wallet, creator: Wallet, **fields: Any) -> str:
+        """The id of a market that trades, by the three routes that lead there."""
+        body = {
+            "question": f"Will it happen {secrets.token_hex(4)}?",
+            "closesAt": clock.from_ms(clock.now_ms() + 86_400_000).isoformat(),
+        } | fields
+        fee = {"feeBps": body.pop("feeBps", 0), "makerRebateBps": body.pop("makerRebateBps", 0)}
+        market = self.call("propose_market", token=creator.token, body=body).data
+        self.call("approve_market", token=admin.token, body=fee, market_id=market["id"]).data  # noqa: B018
+        self.call("activate_market", token=creator.token, market_id=market["id"]).data  # noqa: B018
+        return cast("str", market["id"])
+
+    def order(self, wallet: Wallet, market_id: str, **fields: Any) -> Answer:
+        """Place an order; a client order id is made up unless given."""
+        body = {"marketId": market_id, "clientOrderId": secrets.token_hex(8)} | fields
+        return self.call("place_order", token=wallet.token, body=body)
+
+    def audit(self) -> list[ledger.Violation]:
+        """What the books say against themselves."""
+        return ledger.audit(self.as_zone("worker"))
+
+    def advance(self, seconds: float) -> None:
+        """Move the simulated clock on."""
+        set_clock(self.clock_file, clock.now_ms() + round(seconds * 1000))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        connection.close()
+
+
+def sign_delivery(
+    url: str, body: bytes, *, key: str = CURRENT_KEY, **claims: Any
+) -> str:
+    """An Upstash-Signature by the vendor's rules (HS256 JWT); `claims` replaces some."""
+    import base64
+    import hashlib
+
+    import jwt
+
+    digest = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).decode()
+    now = clock.now_ms() // 1000
+    payload = {
+        "iss": "Upstash",
+        "sub": url,
+        "iat": now,
+        "nbf": now,
+        "exp": now + 300,
+        "jti": f"jwt_{time.monotonic_ns()}",
+        "body": digest,
+    } | claims
+    return jwt.encode(payload, key, algorithm="HS256")

@@ -1,0 +1,93 @@
+"""A platform for tests of routes: real Postgres, real Valkey behind the REST bridge."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from infra.local.clock import set_clock
+from infra.local.homes import PROJECT_ROOT
+from infra.local.ports import free_port, wait_accepting
+from infra.local.process import ChildProcess
+from infra.local.valkey import Valkey
+from presage import clock
+from tests.conftest import Database
+from tests.harness import CURRENT_KEY, NEXT_KEY, NOON_MS, PUBLIC_BASE_URL, Platform, Wallet
+
+REDIS_TOKEN = "test-token"
+ADMIN_KEY = "0x" + "a1" * 32
+ADMIN_ADDRESS = "0x0b88ecF66DEDDABA1AaE4b7C4E6f6C8a5C1bC3cE"
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the Upstash REST bridge over a throw-away Valkey."""
+    folder = tmp_path_factory.mktemp("bridge")
+    port = free_port()
+    with Valkey() as valkey:
+        bridge = ChildProcess(
+            name="upstash",
+            argv=[
+                *(sys.executable, "-m", "infra.local.upstash", "--port", str(port)),
+                *("--redis-port", str(valkey.port), "--token", REDIS_TOKEN),
+            ],
+            log_file=folder / "bridge.log",
+            env=os.environ | {"PYTHONPATH": f"{PROJECT_ROOT}/shared:{PROJECT_ROOT}"},
+            cwd=PROJECT_ROOT,
+        )
+        bridge.start()
+        try:
+            bridge.wait_ready(lambda: wait_accepting(port, 0.0), 20)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            bridge.stop(grace_s=5)
+
+
+@pytest.fixture
+def platform(
+    database: Database, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Platform]:
+    """The platform on a database of its own, an empty Redis, and a clock that the test moves."""
+    from eth_account import Account
+
+    clock_file = tmp_path / "clock"
+    set_clock(clock_file, NOON_MS)
+    for name, value in (
+        database.urls
+        | {
+            "STAGE": "test",
+            "UPSTASH_REDIS_REST_URL": redis_url,
+            "UPSTASH_REDIS_REST_TOKEN": REDIS_TOKEN,
+            "QSTASH_TOKEN": "unused",
+            "QSTASH_CURRENT_SIGNING_KEY": CURRENT_KEY,
+            "QSTASH_NEXT_SIGNING_KEY": NEXT_KEY,
+            "PUBLIC_BASE_URL": PUBLIC_BASE_URL,
+            "ALLOWED_ORIGINS": "https://app.example.com",
+            "SIWE_DOMAIN": "app.example.com",
+            "BOOTSTRAP_ADMIN": Account.from_key(ADMIN_KEY).address,
+            "PRESAGE_CLOCK_FILE": str(clock_file),
+        }
+    ).items():
+        monkeypatch.setenv(name, value)
+    with database.connect() as owner:
+        owner.execute(f"alter database {database.name} set presage.clock = 'replay'".encode())
+    authorized = {"Authorization": f"Bearer {REDIS_TOKEN}"}
+    httpx.post(redis_url, json=["FLUSHALL"], headers=authorized).raise_for_status()
+    served = Platform(database, clock_file)
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def admin(platform: Platform) -> Wallet:
+    """The bootstrap admin, signed in."""
+    return platform.sign_in(ADMIN_KEY)
+
+
+@pytest.fixture
+def now_ms(platform: Platform) -> int:  # noqa: ARG001 - the platform sets the clock
+    """The simulated time."""
+    return clock.now_ms()
