@@ -1,5 +1,7 @@
 """The platform in a test's own process: handlers called with true events, on real servers."""
 
+import base64
+import hashlib
 import importlib
 import json
 import secrets
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
 
+import jwt
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
@@ -45,7 +48,7 @@ class Answer:
     body: dict[str, Any]
 
     @property
-    def data(self) -> Any:  # noqa: ANN401 - any JSON
+    def data(self) -> Any:
         """The envelope's data; an AssertionError shows an answer that is none."""
         assert self.body.get("success"), self.body
         return self.body["data"]
@@ -108,7 +111,12 @@ class Platform:
         return build_event(request, described, parameters, str(uuid.uuid4()))
 
     def call(
-        self, stem: str, *, token: str | None = None, headers: Mapping[str, str] | None = None, **rest: Any
+        self,
+        stem: str,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **rest: Any,
     ) -> Answer:
         """Invoke a handler; `token` signs the caller in."""
         shown = dict(headers or {})
@@ -203,15 +211,8 @@ class Platform:
         connection.close()
 
 
-def sign_delivery(
-    url: str, body: bytes, *, key: str = CURRENT_KEY, **claims: Any
-) -> str:
+def sign_delivery(url: str, body: bytes, *, key: str = CURRENT_KEY, **claims: Any) -> str:
     """An Upstash-Signature by the vendor's rules (HS256 JWT); `claims` replaces some."""
-    import base64
-    import hashlib
-
-    import jwt
-
     digest = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).decode()
     now = clock.now_ms() // 1000
     payload = {

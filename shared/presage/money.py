@@ -39,12 +39,14 @@ def parse_grid(value: object, scale: int, low: int, high: int) -> int:
         raise ValueError("must be a number") from None
     if not number.is_finite():
         raise ValueError("must be a finite number")
-    if number.adjusted() > _MAX_TEXT or -number.adjusted() > _MAX_TEXT:
-        raise ValueError("is out of range")
-    if not low <= number * scale <= high:
+    if abs(number.adjusted()) > _MAX_TEXT or len(number.as_tuple().digits) > _MAX_TEXT:
+        raise ValueError("has too many digits")
+    # By ratio and not by Decimal's arithmetic, which rounds to 28 digits.
+    numerator, denominator = number.as_integer_ratio()
+    units, rest = divmod(numerator * scale, denominator)
+    if not low <= units <= high:
         raise ValueError(f"must lie between {show(low, scale)} and {show(high, scale)}")
-    units = int(number * scale)
-    if Decimal(units) != number * scale:
+    if rest:
         raise ValueError(f"must be a multiple of {show(1, scale)}")
     return units
 

@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 MAX_PAGE = 100
+OutcomeRef = Annotated[
+    str, Field(min_length=1, max_length=200, description="YES, NO, a label or a number")
+]
 DEFAULT_PAGE = 20
 
 
@@ -14,14 +17,20 @@ class RequestModel(BaseModel):
     """What a caller may send: both spellings are taken, a field that does not exist is refused."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        defer_build=True,  # a Lambda builds the two models it serves, not its module's twenty
     )
 
 
 class ResponseModel(BaseModel):
     """What we answer: camelCase; built from typed rows, so not validated again field by field."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, defer_build=True
+    )
 
 
 class Nothing(RequestModel):

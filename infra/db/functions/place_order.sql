@@ -4,8 +4,10 @@
 --
 -- Order of things: lock the market (that serialises all its books); answer a repeated client order
 -- id; judge the order; walk the book without writing; lock every account touched in one statement
--- by id; judge the funds; write. The order's row is written once, in its final state, and the
--- taker's money is summed over the sweep. FOR NO KEY UPDATE, so that foreign keys never wait.
+-- by id; judge the funds; write. The order's row is written once, in its final state; all money of
+-- the order is summed in v_deltas and reaches the accounts in one statement, the transfers in
+-- another. FOR NO KEY UPDATE, so that foreign keys never wait. Functions are called in assignments
+-- and not by PERFORM: an assignment is an expression, PERFORM a statement of its own.
 --
 -- p_price_bps is the limit in the order's own position; p_amount_micros (a FOK or FAK buy instead of
 -- p_size_lots) includes fees, and lots are rounded down. Availability is judged before anything the
@@ -35,6 +37,7 @@ declare
     v_first     record;
     v_book      refcursor;
     v_maker     record;
+    v_fill      public.fill_draft;
     v_fills     public.fill_draft[] := '{}';
     v_count     integer := 0;
     v_bid       boolean := (p_side = 'BUY') = (p_position = 'YES');
@@ -48,7 +51,6 @@ declare
     v_stopped   boolean := false;
     v_dropped   uuid[] := '{}';
     v_expired   uuid[] := '{}';
-    v_accounts  bigint[];
     v_available bigint;
     v_need      numeric;
     v_filled    bigint := 0;
@@ -56,33 +58,39 @@ declare
     v_volume    bigint := 0;  -- lots x price in YES terms
     v_weight    bigint := 0;  -- lots x p x (1 - p): what the fee is taken on
     v_fee       bigint := 0;
-    v_to_sellers    bigint := 0;  -- TRANSFER, taker buys: cash -> makers
-    v_from_buyers   bigint := 0;  -- TRANSFER, taker sells: market:orders -> cash
-    v_mint_taker    bigint := 0;  -- MINT: cash -> escrow
-    v_mint_makers   bigint := 0;  -- MINT: market:orders -> escrow
-    v_merge_taker   bigint := 0;  -- MERGE: escrow -> cash
-    v_merge_makers  bigint := 0;  -- MERGE: escrow -> makers
-    v_rebates       bigint := 0;
-    v_rest          bigint := 0;
-    v_held_micros   bigint := 0;  -- what the resting remainder of a buy holds
+    v_to_sellers   bigint := 0;  -- TRANSFER, taker buys: cash -> makers
+    v_from_buyers  bigint := 0;  -- TRANSFER, taker sells: market:orders -> cash
+    v_mint_taker   bigint := 0;  -- MINT: cash -> escrow
+    v_mint_makers  bigint := 0;  -- MINT: market:orders -> escrow
+    v_merge_taker  bigint := 0;  -- MERGE: escrow -> cash
+    v_merge_makers bigint := 0;  -- MERGE: escrow -> makers
+    v_rebates      bigint := 0;
+    v_rest         bigint := 0;
+    v_held_micros  bigint := 0;  -- what the resting remainder of a buy holds
+    v_ids       bigint[];        -- accounts touched, the taker's first
+    v_deltas    bigint[];        -- what each of them gains
+    v_place     integer;
+    v_amount    bigint;
+    v_transfers public.transfer_draft[] := '{}';
     v_status    text;
     v_size      bigint;
     v_new       integer := 0;
-    v_delta     bigint;
-    v_result    jsonb := '[]';
-    v_told      jsonb := '[]';
+    v_field     text;
+    v_result    jsonb[] := '{}';
+    v_told      jsonb[] := '{}';
 begin
     if v_actor is null then
         raise exception using errcode = 'PR401', message = 'no user is signed in';
     end if;
     select m.venue, m.state, m.trading_status, m.tick_size_bps, m.min_size_lots, m.fee_bps,
            m.maker_rebate_bps, m.opens_at, m.closes_at, l.orders_account, l.escrow_account,
-           l.fees_account, u.closed_only, a.id as cash_account
+           l.fees_account, u.closed_only, a.id as cash_account, c.outcome
     into v_market
     from public.markets as m
     join public.market_ledgers as l on l.market_id = m.id
     left join public.users as u on u.id = v_actor
     left join public.accounts as a on a.user_id = v_actor
+    left join public.outcomes as c on c.market_id = m.id and c.outcome = p_outcome
     where m.id = p_market_id
     for no key update of m;
     if not found then
@@ -103,19 +111,24 @@ begin
         end if;
     end if;
 
-    perform public.check_order(p_position, p_side, p_type, p_price_bps, p_size_lots,
+    v_field := public.misfit_of_order(p_position, p_side, p_type, p_price_bps, p_size_lots,
         p_amount_micros, p_post_only, p_self_trade_prevention, p_client_order_id,
         v_market.tick_size_bps, v_market.min_size_lots, v_market.fee_bps);
-    perform public.check_trading(v_market.venue, v_market.state, v_market.trading_status,
+    if v_field is null and v_market.outcome is null then
+        v_field := 'outcome';
+    end if;
+    if v_field is not null then
+        raise exception using errcode = 'PR400', column = v_field,
+            message = format('%s does not fit the order or its market', v_field);
+    end if;
+    v_status := public.why_not_trading(v_market.venue, v_market.state, v_market.trading_status,
         v_market.opens_at, v_market.closes_at, p_post_only, v_now);
-    if v_market.closed_only is null then
+    if v_status is not null then
+        raise exception using errcode = 'PR410', message = v_status;
+    elsif v_market.closed_only is null then
         raise exception using errcode = 'PR401', message = 'there is no such user';
     elsif v_market.closed_only and p_side = 'BUY' then
         raise exception using errcode = 'PR403', message = 'this account may only sell and cancel';
-    elsif not exists (select from public.outcomes as c
-                      where c.market_id = p_market_id and c.outcome = p_outcome) then
-        raise exception using errcode = 'PR400', column = 'outcome',
-            message = 'the market has no such outcome';
     end if;
 
     -- The sweep: only reads.
@@ -136,7 +149,7 @@ begin
               and o.book_side = 'bid' and o.book_price_bps >= v_limit_bps
             order by o.book_price_bps desc, o.seq;
     end if;
-    v_accounts := array[v_market.cash_account];
+    v_ids := array[v_market.cash_account];
     while v_left is null or v_left > 0 loop
         fetch v_book into v_maker;
         exit when not found;
@@ -146,7 +159,7 @@ begin
         end if;
         if v_maker.expires_at <= v_now then
             v_expired := v_expired || v_maker.id;
-            v_accounts := v_accounts || v_maker.account_id;
+            v_ids := v_ids || v_maker.account_id;
             continue;
         end if;
         if p_post_only then
@@ -189,9 +202,6 @@ begin
             v_merge_taker := v_merge_taker + v_lots * v_own_bps;
             v_merge_makers := v_merge_makers + v_lots * v_maker.price_bps;
         end if;
-        if v_maker.side = 'SELL' or v_market.maker_rebate_bps > 0 then
-            v_accounts := v_accounts || v_maker.account_id;
-        end if;
         v_fills := v_fills || row(
             nextval('public.fill_ids'), v_maker.id, v_maker.user_id, v_maker.account_id,
             v_maker.side, v_maker.position, v_maker.price_bps, v_maker.remaining_lots - v_lots,
@@ -220,34 +230,72 @@ begin
         v_status := case when v_filled > 0 then 'partial' else 'open' end;
         v_held_micros := case p_side when 'BUY' then v_rest * p_price_bps else 0 end;
     end if;
-    if v_market.fee_bps > 0 and v_filled > 0 then
+    if v_weight > 0 and v_market.fee_bps > 0 then
         v_fee := ceil(v_weight::numeric * v_market.fee_bps / c_scale);
-        if v_fee > 0 and v_market.maker_rebate_bps > 0 then
-            for i in 1..v_count loop  -- rounded down: the dust stays with the platform
-                v_fills[i].rebate_micros := div(
-                    v_fee::numeric * v_market.maker_rebate_bps * v_fills[i].size_lots
-                        * v_fills[i].price_bps * (10000 - v_fills[i].price_bps),
-                    v_weight::numeric * 10000);
-                v_rebates := v_rebates + v_fills[i].rebate_micros;
-            end loop;
+    end if;
+
+    -- The money: what every account gains and why, makers first, then the taker and the house.
+    v_deltas := array_fill(0::bigint, array[cardinality(v_ids)]);
+    for i in 1..v_count loop
+        v_fill := v_fills[i];
+        v_amount := 0;
+        if v_fill.maker_side = 'SELL' then
+            v_amount := v_fill.size_lots * v_fill.maker_price_bps;
+            v_transfers := v_transfers || row(
+                case v_fill.kind when 'MERGE' then v_market.escrow_account
+                                 else v_market.cash_account end,
+                v_fill.maker_account, v_amount, lower(v_fill.kind))::public.transfer_draft;
         end if;
+        if v_fee > 0 and v_market.maker_rebate_bps > 0 then  -- the dust stays with the platform
+            v_fill.rebate_micros := div(
+                v_fee::numeric * v_market.maker_rebate_bps * v_fill.size_lots
+                    * v_fill.price_bps * (10000 - v_fill.price_bps),
+                v_weight::numeric * 10000);
+            if v_fill.rebate_micros > 0 then
+                v_fills[i].rebate_micros := v_fill.rebate_micros;
+                v_rebates := v_rebates + v_fill.rebate_micros;
+                v_amount := v_amount + v_fill.rebate_micros;
+                v_transfers := v_transfers || row(v_market.fees_account, v_fill.maker_account,
+                    v_fill.rebate_micros, 'rebate')::public.transfer_draft;
+            end if;
+        end if;
+        if v_amount > 0 then
+            v_place := array_position(v_ids, v_fill.maker_account);
+            if v_place is null then
+                v_ids := v_ids || v_fill.maker_account;
+                v_deltas := v_deltas || v_amount;
+            else
+                v_deltas[v_place] := v_deltas[v_place] + v_amount;
+            end if;
+        end if;
+        v_result := v_result || jsonb_build_object(
+            'fill_id', v_fill.fill_id,
+            'price_bps', case p_position when 'YES' then v_fill.price_bps
+                                         else 10000 - v_fill.price_bps end,
+            'size_lots', v_fill.size_lots, 'kind', v_fill.kind);
+        v_told := v_told || jsonb_build_object(
+            'fill_id', v_fill.fill_id, 'maker_order_id', v_fill.maker_order_id,
+            'maker_id', v_fill.maker_id, 'price_bps', v_fill.price_bps,
+            'size_lots', v_fill.size_lots, 'kind', v_fill.kind,
+            'maker_remaining_lots', v_fill.maker_left_lots);
+    end loop;
+    v_deltas[1] := v_merge_taker + v_from_buyers - v_mint_taker - v_to_sellers - v_fee - v_held_micros;
+    v_amount := v_held_micros - v_mint_makers - v_from_buyers;
+    if v_amount <> 0 then
+        v_ids := v_ids || v_market.orders_account;
+        v_deltas := v_deltas || v_amount;
+    end if;
+    if v_count > 0 then
+        v_ids := v_ids || v_market.escrow_account || v_market.fees_account;
+        v_deltas := v_deltas || (v_mint_taker + v_mint_makers - v_merge_taker - v_merge_makers)
+            || (v_fee - v_rebates);
     end if;
 
     -- Every account touched, by id, before any write; the taker's balance comes with the locks.
-    if cardinality(v_dropped) > 0 or v_held_micros + v_mint_makers + v_from_buyers > 0
-        or cardinality(v_expired) > 0 then
-        v_accounts := v_accounts || v_market.orders_account;
-    end if;
-    if v_mint_taker + v_merge_taker > 0 then
-        v_accounts := v_accounts || v_market.escrow_account;
-    end if;
-    if v_fee > 0 then
-        v_accounts := v_accounts || v_market.fees_account;
-    end if;
     select max(s.balance_micros) filter (where s.id = v_market.cash_account) into v_available
     from (
         select a.id, a.balance_micros from public.accounts as a
-        where a.id = any (v_accounts)
+        where a.id = any (v_ids)
         order by a.id
         for no key update
     ) as s;
@@ -300,36 +348,37 @@ begin
         perform public.release_orders(v_expired, 'expired', v_now);
     end if;
 
-    if v_filled > 0 or v_held_micros > 0 then
+    if v_mint_taker > 0 then
+        v_transfers := v_transfers
+            || row(v_market.cash_account, v_market.escrow_account, v_mint_taker, 'mint')::public.transfer_draft
+            || row(v_market.orders_account, v_market.escrow_account, v_mint_makers, 'mint')::public.transfer_draft;
+    end if;
+    if v_merge_taker > 0 then
+        v_transfers := v_transfers
+            || row(v_market.escrow_account, v_market.cash_account, v_merge_taker, 'merge')::public.transfer_draft;
+    end if;
+    if v_from_buyers > 0 then
+        v_transfers := v_transfers
+            || row(v_market.orders_account, v_market.cash_account, v_from_buyers, 'transfer')::public.transfer_draft;
+    end if;
+    if v_fee > 0 then
+        v_transfers := v_transfers
+            || row(v_market.cash_account, v_market.fees_account, v_fee, 'fee')::public.transfer_draft;
+    end if;
+    if v_held_micros > 0 then
+        v_transfers := v_transfers
+            || row(v_market.cash_account, v_market.orders_account, v_held_micros, 'order')::public.transfer_draft;
+    end if;
+    if cardinality(v_transfers) > 0 then
         insert into public.transfers
             (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
-        select t.debit, t.credit, t.amount, t.kind, p_order_id, p_market_id, v_now
-        from (values
-            (v_market.cash_account, v_market.escrow_account, v_mint_taker, 'mint'),
-            (v_market.orders_account, v_market.escrow_account, v_mint_makers, 'mint'),
-            (v_market.escrow_account, v_market.cash_account, v_merge_taker, 'merge'),
-            (v_market.orders_account, v_market.cash_account, v_from_buyers, 'transfer'),
-            (v_market.cash_account, v_market.fees_account, v_fee, 'fee'),
-            (v_market.cash_account, v_market.orders_account, v_held_micros, 'order')
-        ) as t (debit, credit, amount, kind)
-        where t.amount > 0;
-        v_delta := v_merge_taker + v_from_buyers - v_mint_taker - v_to_sellers - v_fee - v_held_micros;
-        update public.accounts as a set balance_micros = a.balance_micros + v_delta
-        where a.id = v_market.cash_account;
-        v_delta := v_held_micros - v_mint_makers - v_from_buyers;
-        if v_delta <> 0 then
-            update public.accounts as a set balance_micros = a.balance_micros + v_delta
-            where a.id = v_market.orders_account;
-        end if;
-        v_delta := v_mint_taker + v_mint_makers - v_merge_taker - v_merge_makers;
-        if v_delta <> 0 then
-            update public.accounts as a set balance_micros = a.balance_micros + v_delta
-            where a.id = v_market.escrow_account;
-        end if;
-        if v_fee > 0 then
-            update public.accounts as a set balance_micros = a.balance_micros + v_fee - v_rebates
-            where a.id = v_market.fees_account;
-        end if;
+        select t.debit_account, t.credit_account, sum(t.amount_micros), t.kind, p_order_id,
+               p_market_id, v_now
+        from unnest(v_transfers) as t
+        group by t.debit_account, t.credit_account, t.kind;
+        update public.accounts as a set
+            balance_micros = a.balance_micros + v_deltas[array_position(v_ids, a.id)]
+        where a.id = any (v_ids) and v_deltas[array_position(v_ids, a.id)] <> 0;
     end if;
 
     if v_count > 0 then
@@ -339,26 +388,13 @@ begin
         end if;
         if v_count <= 3 then
             v_new := v_new + public.write_fills(v_fills, p_market_id, p_outcome, p_order_id,
-                v_actor, p_side, p_position, v_market.cash_account, v_market.escrow_account,
-                v_market.fees_account, v_market.fee_bps, v_market.maker_rebate_bps, v_now);
+                v_actor, p_side, p_position, v_market.fee_bps, v_market.maker_rebate_bps, v_now);
         else
             v_new := v_new + public.write_many_fills(v_fills, p_market_id, p_outcome, p_order_id,
-                v_actor, p_side, p_position, v_market.cash_account, v_market.escrow_account,
-                v_market.fees_account, v_market.fee_bps, v_market.maker_rebate_bps, v_now);
+                v_actor, p_side, p_position, v_market.fee_bps, v_market.maker_rebate_bps, v_now);
         end if;
-        perform public.record_trades(p_market_id, p_outcome, v_fills[1].price_bps, v_last_bps,
+        v_new := public.record_trades(p_market_id, p_outcome, v_fills[1].price_bps, v_last_bps,
             v_volume, v_filled, v_count, v_new, v_now);
-        select jsonb_agg(jsonb_build_object(
-                   'fill_id', f.fill_id,
-                   'price_bps', case p_position when 'YES' then f.price_bps
-                                                else 10000 - f.price_bps end,
-                   'size_lots', f.size_lots, 'kind', f.kind) order by f.fill_id),
-               jsonb_agg(jsonb_build_object(
-                   'fill_id', f.fill_id, 'maker_order_id', f.maker_order_id,
-                   'maker_id', f.maker_id, 'price_bps', f.price_bps, 'size_lots', f.size_lots,
-                   'kind', f.kind, 'maker_remaining_lots', f.maker_left_lots) order by f.fill_id)
-        into v_result, v_told
-        from unnest(v_fills) as f;
     end if;
 
     insert into public.outbox (topic, market_id, payload, created_at)
@@ -368,9 +404,9 @@ begin
             'position', p_position, 'side', p_side, 'price_bps', p_price_bps, 'size_lots', v_size,
             'status', v_status, 'filled_lots', v_filled, 'remaining_lots', v_rest,
             'client_order_id', p_client_order_id),
-        'fills', v_told), v_now);
+        'fills', to_jsonb(v_told)), v_now);
     return query select p_order_id, v_status, v_size, v_filled, v_rest, v_cost, v_fee,
-        round(v_cost::numeric / nullif(v_filled, 0), 4), v_result, v_now, false;
+        round(v_cost::numeric / nullif(v_filled, 0), 4), to_jsonb(v_result), v_now, false;
 end;
 $$;
 revoke execute on function public.place_order(

@@ -1,13 +1,12 @@
--- Why: the makers' half of a match: fills, resting orders, their positions and what they are paid.
--- A resting order carries its own escrow, so a bid costs its owner's account nothing here. The
--- caller holds the market's lock and every account named. p_payer is the account that pays sellers:
--- the taker's cash (TRANSFER) or the escrow (MERGE), told apart by each fill's kind.
+-- Why: the makers' half of a match: fills, resting orders and positions. A resting order carries its
+-- own escrow and the money is the caller's business, so no account is touched here. The caller holds
+-- the market's lock.
 -- Up to three fills go by plain statements; write_many_fills is faster above.
 -- Answers how many makers hold something of this market for the first time.
 create or replace function public.write_fills(
     p_fills public.fill_draft[], p_market_id uuid, p_outcome smallint, p_order_id uuid,
-    p_taker_id uuid, p_side text, p_position text, p_cash_account bigint, p_escrow_account bigint,
-    p_fees_account bigint, p_fee_bps integer, p_maker_rebate_bps integer, p_now timestamptz
+    p_taker_id uuid, p_side text, p_position text, p_fee_bps integer, p_maker_rebate_bps integer,
+    p_now timestamptz
 ) returns integer
 language plpgsql volatile set search_path = ''
 as $$
@@ -47,30 +46,11 @@ begin
                 updated_at = p_now
             where p.market_id = p_market_id and p.user_id = v_fill.maker_id
               and p.outcome = p_outcome and p.position = v_fill.maker_position;
-            insert into public.transfers
-                (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
-            values (
-                case v_fill.kind when 'MERGE' then p_escrow_account else p_cash_account end,
-                v_fill.maker_account, v_amount, lower(v_fill.kind), p_order_id, p_market_id, p_now
-            );
-        end if;
-        if v_fill.rebate_micros > 0 then
-            insert into public.transfers
-                (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
-            values (p_fees_account, v_fill.maker_account, v_fill.rebate_micros, 'rebate', p_order_id,
-                    p_market_id, p_now);
-        end if;
-        if v_fill.maker_side = 'SELL' or v_fill.rebate_micros > 0 then
-            update public.accounts as a set
-                balance_micros = a.balance_micros + v_fill.rebate_micros
-                    + case v_fill.maker_side when 'SELL' then v_amount else 0 end
-            where a.id = v_fill.maker_account;
         end if;
     end loop;
     return v_new;
 end;
 $$;
 revoke execute on function public.write_fills(
-    public.fill_draft[], uuid, smallint, uuid, uuid, text, text, bigint, bigint, bigint, integer,
-    integer, timestamptz
+    public.fill_draft[], uuid, smallint, uuid, uuid, text, text, integer, integer, timestamptz
 ) from public;

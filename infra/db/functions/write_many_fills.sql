@@ -1,9 +1,9 @@
 -- Why: write_fills for long sweeps: one statement a table whatever the number of fills (14 us a
--- fill against 42). Same arguments, same effects; a maker met several times is paid once.
+-- fill against 42). Same arguments, same effects.
 create or replace function public.write_many_fills(
     p_fills public.fill_draft[], p_market_id uuid, p_outcome smallint, p_order_id uuid,
-    p_taker_id uuid, p_side text, p_position text, p_cash_account bigint, p_escrow_account bigint,
-    p_fees_account bigint, p_fee_bps integer, p_maker_rebate_bps integer, p_now timestamptz
+    p_taker_id uuid, p_side text, p_position text, p_fee_bps integer, p_maker_rebate_bps integer,
+    p_now timestamptz
 ) returns integer
 language plpgsql volatile set search_path = ''
 as $$
@@ -65,34 +65,9 @@ begin
     ) as s
     where p.market_id = p_market_id and p.user_id = s.maker_id and p.outcome = p_outcome
       and p.position = s.maker_position;
-
-    insert into public.transfers
-        (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
-    select case f.kind when 'MERGE' then p_escrow_account else p_cash_account end, f.maker_account,
-           sum(f.size_lots * f.maker_price_bps), lower(f.kind), p_order_id, p_market_id, p_now
-    from unnest(p_fills) as f
-    where f.maker_side = 'SELL'
-    group by f.kind, f.maker_account
-    union all
-    select p_fees_account, f.maker_account, sum(f.rebate_micros), 'rebate', p_order_id,
-           p_market_id, p_now
-    from unnest(p_fills) as f
-    where f.rebate_micros > 0
-    group by f.maker_account;
-
-    update public.accounts as a set balance_micros = a.balance_micros + s.amount
-    from (
-        select f.maker_account, sum(f.rebate_micros
-                   + case f.maker_side when 'SELL' then f.size_lots * f.maker_price_bps else 0 end
-               )::bigint as amount
-        from unnest(p_fills) as f
-        group by f.maker_account
-    ) as s
-    where a.id = s.maker_account and s.amount > 0;
     return v_new;
 end;
 $$;
 revoke execute on function public.write_many_fills(
-    public.fill_draft[], uuid, smallint, uuid, uuid, text, text, bigint, bigint, bigint, integer,
-    integer, timestamptz
+    public.fill_draft[], uuid, smallint, uuid, uuid, text, text, integer, integer, timestamptz
 ) from public;

@@ -162,6 +162,9 @@ def api[RequestT: RequestModel, ResponseT: ResponseModel](
     response_model: type[ResponseT],
 ) -> Api[RequestT, ResponseT]:
     """The Lambda handler of the route `stem`: checks by its row, then `service(call, request)`."""
+    # While the environment starts, which is free, and not in its first request.
+    request_model.model_rebuild()
+    response_model.model_rebuild()
     return Api(ROUTES[stem], service, request_model, response_model)
 
 

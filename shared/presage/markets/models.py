@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, Field, HttpUrl, model_validator
 
 from presage.money import AmountIn, MoneyOut, PriceIn, PriceOut, SizeIn, SizeOut
-from presage.schema import PageRequest, RequestModel, ResponseModel
+from presage.schema import OutcomeRef, PageRequest, RequestModel, ResponseModel
 
 MIN_DISPUTE_WINDOW_S = 300
 MAX_DISPUTE_WINDOW_S = 2_592_000
@@ -34,9 +34,6 @@ def _divides_the_payout(tick_bps: int) -> int:
 
 Slug = Annotated[str, Field(min_length=3, max_length=200), AfterValidator(_slug)]
 MarketRef = Annotated[str, Field(min_length=1, max_length=200, description="a market's id or slug")]
-OutcomeRef = Annotated[
-    str, Field(min_length=1, max_length=200, description="YES, NO, a label or a number")
-]
 Tag = Annotated[str, Field(min_length=1, max_length=50)]
 
 

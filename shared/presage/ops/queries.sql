@@ -14,40 +14,40 @@ on conflict (kind, subject) do nothing;
 -- Sign-in challenges that nobody can use any more.
 delete from public.auth_challenges where nonce in (
     select nonce from public.auth_challenges
-    where expires_at < %(now)s - interval '1 day' limit %(limit)s
+    where expires_at < %(now)s::timestamptz - interval '1 day' limit %(limit)s
 );
 
 -- name: clean_sessions
 -- Sessions that ended over a week ago.
 delete from public.sessions where token_hash in (
     select token_hash from public.sessions
-    where expires_at < %(now)s - interval '7 days' limit %(limit)s
+    where expires_at < %(now)s::timestamptz - interval '7 days' limit %(limit)s
 );
 
 -- name: clean_login_attempts
 -- Counted tries of past windows.
 delete from public.login_attempts where (bucket, window_start) in (
     select bucket, window_start from public.login_attempts
-    where window_start < %(now)s - interval '1 hour' limit %(limit)s
+    where window_start < %(now)s::timestamptz - interval '1 hour' limit %(limit)s
 );
 
 -- name: clean_workflow_runs
 -- Runs over 30 days old.
 delete from public.workflow_runs where id in (
     select id from public.workflow_runs
-    where started_at < %(now)s - interval '30 days' limit %(limit)s
+    where started_at < %(now)s::timestamptz - interval '30 days' limit %(limit)s
 );
 
 -- name: clean_outbox
 -- Outbox rows that were published over a day ago.
 delete from public.outbox where id in (
     select id from public.outbox
-    where published_at < %(now)s - interval '1 day' limit %(limit)s
+    where published_at < %(now)s::timestamptz - interval '1 day' limit %(limit)s
 );
 
 -- name: clean_price_feeds
 -- Ticks over 90 days old; what decided a market stays in its evidence.
 delete from public.price_feeds where (symbol, source, observed_at) in (
     select symbol, source, observed_at from public.price_feeds
-    where observed_at < %(now)s - interval '90 days' limit %(limit)s
+    where observed_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
 );

@@ -6,9 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from presage.markets.models import OutcomeRef
 from presage.money import AmountIn, MoneyOut, PriceIn, PriceOut, SizeIn, SizeOut
-from presage.schema import PageRequest, RequestModel, ResponseModel
+from presage.schema import OutcomeRef, PageRequest, RequestModel, ResponseModel
 
 type Side = Literal["BUY", "SELL"]
 type Position = Literal["YES", "NO"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from eth_account import Account
 
 from infra.local.clock import set_clock
 from infra.local.homes import PROJECT_ROOT
@@ -19,7 +20,6 @@ from tests.harness import CURRENT_KEY, NEXT_KEY, NOON_MS, PUBLIC_BASE_URL, Platf
 
 REDIS_TOKEN = "test-token"
 ADMIN_KEY = "0x" + "a1" * 32
-ADMIN_ADDRESS = "0x0b88ecF66DEDDABA1AaE4b7C4E6f6C8a5C1bC3cE"
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +51,6 @@ def platform(
     database: Database, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Platform]:
     """The platform on a database of its own, an empty Redis, and a clock that the test moves."""
-    from eth_account import Account
-
     clock_file = tmp_path / "clock"
     set_clock(clock_file, NOON_MS)
     for name, value in (

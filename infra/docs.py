@@ -1,0 +1,115 @@
+"""Write the generated files, or check that they are current: `python -m infra.docs [--check]`.
+
+`openapi.json` comes from the route table and the handlers' models, the README's tables from
+routes.py, errors.py and config.py.
+"""
+
+import argparse
+import importlib
+import json
+import re
+import sys
+import tomllib
+from functools import partial
+from pathlib import Path
+
+from presage.config import SETTINGS, Setting
+from presage.edge.openapi import Handler, document
+from presage.errors import ALL_ERRORS
+from presage.routes import ROUTES, Route
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def handlers() -> dict[str, Handler]:
+    """Every Lambda's handler, by stem."""
+    return {
+        stem: importlib.import_module(f"functions.{route.domain}.{stem}.handler").handler
+        for stem, route in ROUTES.items()
+    }
+
+
+def openapi_text() -> str:
+    """openapi.json as it should be."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    text = json.dumps(document(handlers(), project["project"]["version"]), indent=2)
+    return text + "\n"
+
+
+def readme_text() -> str:
+    """README.md with its generated tables as they should be."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, table in (
+        ("routes", _routes_table()),
+        ("errors", _errors_table()),
+        ("settings", _settings_table()),
+    ):
+        marked = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        # A function as the replacement: a table's backslashes are text.
+        text = marked.sub(partial(_insert, table), text)
+    return text
+
+
+def _insert(table: str, marks: re.Match[str]) -> str:
+    return f"{marks[1]}{table}{marks[2]}"
+
+
+def _routes_table() -> str:
+    rows = [
+        f"| `{route.method} {route.path}` | {route.summary} | {route.auth} | {_limit(route)} "
+        f"| {f'{route.cache_s} s' if route.cache_s else ''} | `{route.stem}` |"
+        for route in ROUTES.values()
+    ]
+    head = "| route | what it does | who | limit | cached | stem |\n|---|---|---|---|---|---|\n"
+    return head + "\n".join(rows) + "\n"
+
+
+def _limit(route: Route) -> str:
+    return f"{route.limit_per_min}/min by {route.limit_by}" if route.limit_per_min else ""
+
+
+def _errors_table() -> str:
+    rows = [
+        f"| {error.code} | {int(error.status)} | {(error.__doc__ or '').strip()} "
+        f"| {'yes' if error.retryable else 'no'} |"
+        for error in ALL_ERRORS
+    ]
+    return "| code | status | meaning | retry |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _settings_table() -> str:
+    rows = [
+        f"| `{setting.name}` | {setting.meaning} | {_default(setting)} "
+        f"| {'yes' if setting.secret else ''} |"
+        for setting in SETTINGS.values()
+    ]
+    return "| setting | meaning | default | secret |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _default(setting: Setting) -> str:
+    if setting.default is None:
+        return "required"
+    return f"`{setting.default}`" if setting.default else ""
+
+
+def main() -> None:
+    """Write, or with --check exit 1 and name what is stale."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when stale")
+    check = parser.parse_args().check
+    stale = []
+    for path, text in (
+        (ROOT / "openapi.json", openapi_text()),
+        (ROOT / "README.md", readme_text()),
+    ):
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(path.name)
+            if not check:
+                path.write_text(text, encoding="utf-8")
+    if stale and check:
+        sys.exit(f"stale: {', '.join(stale)}; run make docs")
+    print("current" if not stale else f"wrote {', '.join(stale)}")
+
+
+if __name__ == "__main__":
+    main()
