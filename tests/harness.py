@@ -22,6 +22,7 @@ from infra.local.events import HttpRequest, build_event
 from infra.local.template import Function
 from infra.local.template import Route as GatewayRoute
 from presage import clock, config
+from presage.adapters import redis
 from presage.call import Actor, Call, Zone
 from presage.db import connection
 from presage.identity import sessions
@@ -181,17 +182,24 @@ class Platform:
             session_hash=sessions.hash_token(wallet.token),
         )
 
-    def active_market(self, admin: Wallet, creator: Wallet, **fields: Any) -> str:
-        """The id of a market that trades, by the three routes that lead there."""
+    def proposed_market(self, creator: Wallet, **fields: Any) -> str:
+        """The id of a market that somebody has proposed, closing in a day."""
         body = {
             "question": f"Will it happen {secrets.token_hex(4)}?",
             "closesAt": clock.from_ms(clock.now_ms() + 86_400_000).isoformat(),
         } | fields
-        fee = {"feeBps": body.pop("feeBps", 0), "makerRebateBps": body.pop("makerRebateBps", 0)}
         market = self.call("propose_market", token=creator.token, body=body).data
-        self.call("approve_market", token=admin.token, body=fee, market_id=market["id"]).data  # noqa: B018
-        self.call("activate_market", token=creator.token, market_id=market["id"]).data  # noqa: B018
         return cast("str", market["id"])
+
+    def active_market(self, admin: Wallet, creator: Wallet, **fields: Any) -> str:
+        """The id of a market that trades, by the three routes that lead there."""
+        fee = {"feeBps": fields.pop("feeBps", 0), "makerRebateBps": fields.pop("makerRebateBps", 0)}
+        market_id = self.proposed_market(creator, **fields)
+        approved = self.call("approve_market", token=admin.token, body=fee, market_id=market_id)
+        assert approved.status == 200, approved.body
+        activated = self.call("activate_market", token=creator.token, market_id=market_id)
+        assert activated.status == 200, activated.body
+        return market_id
 
     def order(self, wallet: Wallet, market_id: str, **fields: Any) -> Answer:
         """Place an order; a client order id is made up unless given."""
@@ -204,11 +212,16 @@ class Platform:
 
     def advance(self, seconds: float) -> None:
         """Move the simulated clock on."""
-        set_clock(self.clock_file, clock.now_ms() + round(seconds * 1000))
+        self.set_clock(clock.now_ms() + round(seconds * 1000))
+
+    def set_clock(self, unix_ms: int) -> None:
+        """Set the simulated clock."""
+        set_clock(self.clock_file, unix_ms)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of this thread's connections."""
         connection.close()
+        redis.close()
 
 
 def sign_delivery(url: str, body: bytes, *, key: str = CURRENT_KEY, **claims: Any) -> str:

@@ -1,6 +1,7 @@
 """Bars: folding, carrying forward, mirroring, and the limit of 720."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Literal
 
 import pytest
@@ -75,7 +76,7 @@ def test_bars_are_gapless_and_bounded(offsets: list[int], hours: int) -> None:
     starts = sorted({asked.until - HOUR * offset for offset in offsets})
     bars = fill([_bar(start, 5000) for start in starts], asked)
     assert len(bars) <= MAX_BARS
-    assert all(then.start - one.start == HOUR for one, then in zip(bars, bars[1:], strict=False))
+    assert all(then.start - one.start == HOUR for one, then in pairwise(bars))
     assert not bars or bars[-1].start == asked.until
 
 

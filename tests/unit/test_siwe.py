@@ -91,7 +91,7 @@ def test_what_is_no_signature_recovers_nobody(signature: str) -> None:
         "0x2c7536E3605D9C16a7a3D7b1898e529396a65c2",
         "0x2C7536E3605D9C16a7a3D7b1898e529396a65c23",
         "0x2c7536E3605D9C16a7a3D7b1898e529396a65cgg",
-        "0x ２c7536E3605D9C16a7a3D7b1898e529396a65c",
+        "0x\uff12c7536E3605D9C16a7a3D7b1898e529396a65c23",
     ],
 )
 def test_what_is_no_address_is_refused(address: str) -> None:

@@ -40,6 +40,16 @@ def _client() -> Redis:
     return client
 
 
+def close() -> None:
+    """Close this thread's client and forget any outage, as a fresh environment would."""
+    global _down_until  # noqa: PLW0603 - see flush
+    _down_until = 0.0
+    client: Redis | None = getattr(_local, "client", None)
+    if client is not None:
+        client.close()
+    _local.client = None
+
+
 def flush(commands: Sequence[Command]) -> list[Any] | None:
     """Send the commands in one pipeline; their results in order, or None when Redis is down.
 

@@ -11,7 +11,13 @@ from presage.edge.request import MAX_BODY_BYTES, Request, json_object
 from presage.errors import BadRequestError, PresageError, ValidationFailedError
 
 
-def _request(body: str = "", query: str = "", *, is_base64: bool = False, **path: str) -> Request:
+def _request(
+    body: str = "",
+    query: str = "",
+    *,
+    is_base64: bool = False,
+    path: dict[str, str] | None = None,
+) -> Request:
     event: dict[str, Any] = {
         "rawPath": "/x",
         "rawQueryString": query,
@@ -77,7 +83,7 @@ def test_depth_is_bounded() -> None:
 )
 def test_a_field_is_given_once(body: str, query: str, path: dict[str, str]) -> None:
     with pytest.raises(ValidationFailedError) as refused:
-        _request(body, query, **path).fields()
+        _request(body, query, path=path).fields()
     assert refused.value.details == {"field": "a"}
 
 
