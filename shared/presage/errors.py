@@ -26,6 +26,8 @@ the field in `column`, and `from_sqlstate` turns them into these classes: nothin
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from pydantic.alias_generators import to_camel
+
 
 class PresageError(Exception):
     """Something went wrong on our side."""
@@ -187,6 +189,9 @@ _BY_SQLSTATE = {cls.sqlstate: cls for cls in ALL_ERRORS if cls.sqlstate is not N
 
 
 def from_sqlstate(sqlstate: str | None, message: str, field: str | None) -> PresageError | None:
-    """The error for one of our SQLSTATEs (`PR4xx`), or None when the code is not ours."""
+    """The error for one of our SQLSTATEs (`PR4xx`), or None when the code is not ours.
+
+    `field` is a column's or parameter's name; callers know it in camelCase.
+    """
     cls = _BY_SQLSTATE.get(sqlstate) if sqlstate else None
-    return cls(message, field=field) if cls else None
+    return cls(message, field=to_camel(field) if field else None) if cls else None

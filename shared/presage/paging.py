@@ -24,7 +24,8 @@ def decode(cursor: str | None, *kinds: type[int] | type[str]) -> Mark | None:
     if cursor is None:
         return None
     try:
-        mark = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        padded = cursor + "=" * (-len(cursor) % 4)
+        mark = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError):
         mark = None
     fits = (

@@ -158,7 +158,7 @@ def get_market(call: Call, request: GetMarket) -> MarketView:
         ],
     )
     if not markets:
-        raise NotFoundError("There is no such market.", field="market_id")
+        raise NotFoundError("There is no such market.", field="marketId")
     row: _MarketRow = markets[0]
     call.cache_tag = f"market:{row.id}"
     fields = vars(row) | {
@@ -218,7 +218,7 @@ def list_market_trades(call: Call, request: ListTrades) -> Page[TradeView]:
         ],
     )
     if not founds:
-        raise NotFoundError("There is no such market.", field="market_id")
+        raise NotFoundError("There is no such market.", field="marketId")
     next_cursor = encode([trades[-1].id]) if len(trades) == request.limit else None
     return Page(trades, Pagination(page=request.page, limit=request.limit, next_cursor=next_cursor))
 
@@ -262,7 +262,7 @@ def get_market_stats(call: Call, request: GetMarket) -> MarketStats:
     params = {"market": request.market_id, "now": call.now}
     stats = connection.fetch_one(call, _queries["get_market_stats"], MarketStats, params)
     if stats is None:
-        raise NotFoundError("There is no such market.", field="market_id")
+        raise NotFoundError("There is no such market.", field="marketId")
     call.cache_tag = f"market:{stats.market_id}"
     return stats
 

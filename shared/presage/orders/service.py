@@ -166,7 +166,7 @@ def get_order(call: Call, request: OrderPath) -> OrderDetail:
         ],
     )
     if not orders:
-        raise NotFoundError("You have no such order.", field="order_id")
+        raise NotFoundError("You have no such order.", field="orderId")
     return OrderDetail(**_shown(orders[0], OrderView), fills=fills[::-1])
 
 

@@ -1,0 +1,115 @@
+"""What a request costs in network flushes: the budget of DESIGN, counted on the wire."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.harness import Platform, Wallet
+from tests.proxy import FlushCounter
+
+type Counters = tuple[FlushCounter, FlushCounter]
+
+
+@pytest.fixture
+def counters(
+    platform: Platform, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Counters]:
+    with (
+        FlushCounter(platform.database.server.port) as postgres,
+        FlushCounter(urlsplit(redis_url).port or 0) as redis,
+    ):
+        for name, url in platform.database.urls.items():
+            parts = urlsplit(url)
+            through = parts._replace(
+                netloc=parts.netloc.replace(f":{parts.port}", f":{postgres.port}")
+            )
+            monkeypatch.setenv(name, through.geturl())
+        monkeypatch.setenv("UPSTASH_REDIS_REST_URL", f"http://127.0.0.1:{redis.port}")
+        platform.close()
+        yield postgres, redis
+        platform.close()
+
+
+@pytest.fixture
+def market(platform: Platform, admin: Wallet, trader: Wallet) -> str:
+    return platform.active_market(admin, trader)
+
+
+@pytest.fixture
+def trader(platform: Platform) -> Wallet:
+    wallet = platform.sign_in()
+    platform.fund(wallet, 1_000_000_000)
+    return wallet
+
+
+def _cost(counters: Counters) -> tuple[int, int]:
+    spent = counters[0].flushes, counters[1].flushes
+    for counter in counters:
+        counter.reset()
+    return spent
+
+
+def test_a_warm_order_is_one_flush_each(
+    platform: Platform, trader: Wallet, market: str, counters: Counters
+) -> None:
+    assert platform.order(trader, market, side="BUY", price=0.4, size=1).status == 201
+    _cost(counters)
+    for price in (0.41, 0.42, 0.43):
+        assert platform.order(trader, market, side="BUY", price=price, size=1).status == 201
+        assert _cost(counters) == (1, 1)
+
+
+@pytest.mark.parametrize("stem", ["list_orders", "list_positions", "get_wallet", "get_session"])
+def test_a_warm_private_read_is_one_flush_each(
+    stem: str, platform: Platform, trader: Wallet, counters: Counters
+) -> None:
+    assert platform.call(stem, token=trader.token).status == 200
+    _cost(counters)
+    assert platform.call(stem, token=trader.token).status == 200
+    assert _cost(counters) == (1, 1)
+
+
+@pytest.mark.parametrize("stem", ["get_book", "list_market_trades"])
+def test_a_public_read_is_one_flush_each(
+    stem: str, platform: Platform, market: str, counters: Counters
+) -> None:
+    platform.call("get_liveness")
+    platform.call(stem, market_id=market)
+    _cost(counters)
+    assert platform.call(stem, market_id=market).status == 200
+    assert _cost(counters) == (1, 1)
+
+
+@pytest.mark.parametrize("stem", ["get_market", "get_market_stats", "get_price_history"])
+def test_a_cached_read_is_one_redis_flush(
+    stem: str, platform: Platform, market: str, counters: Counters
+) -> None:
+    # What was read within the clocks' skew of the market's last move is not kept.
+    platform.advance(2)
+    platform.call("get_book", market_id=market)
+    _cost(counters)
+    platform.call(stem, market_id=market)
+    # Filling the cache takes a second Redis flush, once in the answer's lifetime (ADR 0002).
+    assert _cost(counters) == (1, 2)
+    assert platform.call(stem, market_id=market).status == 200
+    assert _cost(counters) == (0, 1)
+
+
+def test_a_cancel_is_one_flush_each(
+    platform: Platform, trader: Wallet, market: str, counters: Counters
+) -> None:
+    order = platform.order(trader, market, side="BUY", price=0.4, size=1).data["id"]
+    _cost(counters)
+    assert platform.call("cancel_order", token=trader.token, order_id=order).status == 200
+    assert _cost(counters) == (1, 1)
+
+
+def test_a_move_of_a_market_tells_the_cache_after_its_commit(
+    platform: Platform, admin: Wallet, trader: Wallet, counters: Counters
+) -> None:
+    market_id = platform.proposed_market(trader)
+    platform.call("approve_market", token=admin.token, market_id=platform.proposed_market(trader))
+    _cost(counters)
+    assert platform.call("approve_market", token=admin.token, market_id=market_id).status == 200
+    assert _cost(counters) == (1, 2)
