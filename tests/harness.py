@@ -1,6 +1,7 @@
 """The platform in a test's own process: handlers called with true events, on real servers."""
 
 import base64
+import functools
 import hashlib
 import importlib
 import json
@@ -16,6 +17,7 @@ from urllib.parse import urlencode
 import jwt
 from eth_account import Account
 from eth_account.messages import encode_defunct
+from jsonschema import Draft202012Validator
 
 from infra.local.clock import set_clock
 from infra.local.events import HttpRequest, build_event
@@ -30,6 +32,7 @@ from presage.ledger import service as ledger
 from presage.routes import ROUTES
 from tests.conftest import Database
 
+ROOT = Path(__file__).resolve().parent.parent
 PUBLIC_BASE_URL = "http://127.0.0.1:8000/api/v1"
 # Throw-away signing keys of the tests' QStash.
 CURRENT_KEY = "sig_current_" + "0123456789abcdef" * 2
@@ -127,14 +130,15 @@ class Platform:
 
     def invoke(self, stem: str, event: dict[str, Any]) -> Answer:
         """Invoke a handler with an event as it stands."""
-        answer = self.handler(stem)(event, None)
-        body = answer["body"]
-        return Answer(
-            status=answer["statusCode"],
-            headers={name.lower(): value for name, value in answer["headers"].items()},
-            cookies=answer.get("cookies", []),
-            body=json.loads(body) if body else {},
+        raw = self.handler(stem)(event, None)
+        answer = Answer(
+            status=raw["statusCode"],
+            headers={name.lower(): value for name, value in raw["headers"].items()},
+            cookies=raw.get("cookies", []),
+            body=json.loads(raw["body"]) if raw["body"] else {},
         )
+        assert_documented(stem, answer)
+        return answer
 
     def deliver(self, stem: str, body: object = None, **headers: str) -> Answer:
         """Deliver a workflow's message, signed as QStash signs it."""
@@ -222,6 +226,29 @@ class Platform:
         """Let go of this thread's connections."""
         connection.close()
         redis.close()
+
+
+@functools.cache
+def _document() -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads((ROOT / "openapi.json").read_text(encoding="utf-8")))
+
+
+@functools.cache
+def _validator(stem: str, status: int) -> Draft202012Validator:
+    """What openapi.json says of this answer of this route; an undocumented one is a KeyError."""
+    route = ROUTES[stem]
+    responses = _document()["paths"][route.path][route.method.lower()]["responses"]
+    response = responses[str(status)]
+    if "$ref" in response:
+        response = _document()["components"]["responses"]["Error"]
+    schema = response["content"]["application/json"]["schema"]
+    return Draft202012Validator(schema | {"components": _document()["components"]})
+
+
+def assert_documented(stem: str, answer: Answer) -> None:
+    """Every answer that any test sees is one that openapi.json promises."""
+    if answer.status != 304:
+        _validator(stem, answer.status).validate(answer.body)
 
 
 def sign_delivery(url: str, body: bytes, *, key: str = CURRENT_KEY, **claims: Any) -> str:

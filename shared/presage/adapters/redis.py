@@ -46,7 +46,7 @@ def close() -> None:
     _down_until = 0.0
     client: Redis | None = getattr(_local, "client", None)
     if client is not None:
-        client.close()
+        client.close()  # type: ignore[no-untyped-call]  # the SDK leaves it bare
     _local.client = None
 
 

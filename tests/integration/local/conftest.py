@@ -6,13 +6,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from infra.local.asgi import listening_line
+from infra.local.clock import set_clock
 from infra.local.homes import PROJECT_ROOT
 from infra.local.ports import free_port
 from infra.local.process import ChildProcess
 from infra.local.valkey import Valkey
+
+from .qstash_driver import KEYS, START_MS, Driver, vendor
+from .receiver import Receiver
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +46,25 @@ def run_module(
         yield port
     finally:
         child.stop(grace_s=5)
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    folder = tmp_path_factory.mktemp("qstash")
+    clock_file = folder / "clock"
+    set_clock(clock_file, START_MS)
+    environment = {"PRESAGE_CLOCK_FILE": str(clock_file)}
+    with run_module("infra.local.qstash", folder, *KEYS, env=environment) as port:
+        url = f"http://127.0.0.1:{port}"
+        with vendor(url) as client, httpx.Client(timeout=30) as http:
+            yield Driver(url, clock_file, client, http)
+
+
+@pytest.fixture
+def receiver(driver: Driver) -> Iterator[Receiver]:
+    with Receiver() as server:
+        yield server
+    for schedule in driver.client.schedule.list():
+        driver.client.schedule.delete(schedule.schedule_id)
+    driver.client.message.cancel_all()
+    driver.client.dlq.delete_many([one.dlq_id for one in driver.client.dlq.list().messages])

@@ -19,6 +19,7 @@ Globals:
       Variables:
         STAGE: !Ref Stage
         HOME_PAGE: !Sub "https://${Stage}.example/${AWS::Region}/${!Literal}"
+        SECRET: "{{resolve:ssm-secure:/presage/secret}}"
         LEVEL: !If [IsProd, WARNING, DEBUG]
 Resources:
   HttpApi:

@@ -66,6 +66,22 @@ def test_a_throw_away_cluster() -> None:
     server.stop()
 
 
+def test_an_abandoned_throw_away_cluster_is_swept() -> None:
+    code = (
+        "import os; from infra.local.postgres import Postgres;"
+        "s = Postgres().start(durable=False); print(s.data_dir, s.port, flush=True); os._exit(9)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False, text=True
+    )
+    folder, port = found.stdout.split()
+    assert accepts(int(port))
+    with Postgres().start(durable=False):
+        assert not Path(folder).exists()
+        assert not Path(f"{folder}.log").exists()
+        assert not accepts(int(port))
+
+
 def test_a_kept_cluster_survives_kill_9_with_a_busy_backend(data_dir: Path) -> None:
     server = Postgres().start(data_dir)
     url = server.url()

@@ -67,7 +67,9 @@ def test_the_window_is_the_vendors(seed: int, redis_url: str) -> None:
             now_ms += chance.randrange(12_000)
             window = now_ms // WINDOW_MS
             keys = [f"vendor:{seed}:{window}", f"vendor:{seed}:{window - 1}"]
-            expected = vendor.eval(SlidingWindow.SCRIPT, keys, [10, now_ms, WINDOW_MS, 1])
+            expected = vendor.eval(
+                SlidingWindow.SCRIPT, keys, [str(n) for n in (10, now_ms, WINDOW_MS, 1)]
+            )
             assert redis.flush([ours.command(now_ms)]) == [expected]
 
 
