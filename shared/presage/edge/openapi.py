@@ -164,6 +164,8 @@ def _error_statuses(route: Route) -> list[int]:
         statuses.add(404)
     if route.method != "GET":
         statuses |= {401, 409}
+    if route.zone == "worker":
+        statuses.add(502)
     if route.scope == "trade":
         statuses |= {402, 404, 422}
     return sorted(statuses)
