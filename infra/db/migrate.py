@@ -59,11 +59,14 @@ def _scripts(folder: Path, prefix: str = "") -> list[Script]:
 
 
 def _migrations(root: Path, phase: str) -> list[Script]:
-    scripts = _scripts(root / "migrations")
-    for script in scripts:
-        if MIGRATION_NAME.fullmatch(script.name) is None:
+    chosen = []
+    for script in _scripts(root / "migrations"):
+        named = MIGRATION_NAME.fullmatch(script.name)
+        if named is None:
             raise MigrationError(f"{script.name} is not named <timestamp>_{{pre|post}}_<what>.sql")
-    return [script for script in scripts if phase == "all" or f"_{phase}_" in script.name[:19]]
+        if phase in {"all", named["phase"]}:
+            chosen.append(script)
+    return chosen
 
 
 def _applied(connection: psycopg.Connection) -> dict[str, str]:

@@ -4,7 +4,9 @@ do $$
 declare
     v_role text;
 begin
-    foreach v_role in array array['presage_owner', 'presage_api', 'presage_admin', 'presage_worker'] loop
+    foreach v_role in array
+        array['presage_owner', 'presage_api', 'presage_admin', 'presage_worker']
+    loop
         begin
             execute format(
                 'create role %I %s', v_role,

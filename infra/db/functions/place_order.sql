@@ -1,6 +1,6 @@
 -- Why one function: the market's lock is held from the first line to the commit, so the match, its
 -- money and its record are one round trip, and no caller can do half of it. Definer, because a
--- match writes other people's rows; the actor comes from presage.user_id and never from an argument.
+-- match writes other people's rows; the actor comes from presage.user_id, never from an argument.
 --
 -- Order of things: lock the market (that serialises all its books); answer a repeated client order
 -- id; judge the order; walk the book without writing; lock every account touched in one statement
@@ -9,7 +9,7 @@
 -- another. FOR NO KEY UPDATE, so that foreign keys never wait. Functions are called in assignments
 -- and not by PERFORM: an assignment is an expression, PERFORM a statement of its own.
 --
--- p_price_bps is the limit in the order's own position; p_amount_micros (a FOK or FAK buy instead of
+-- p_price_bps is the limit in the order's own position; p_amount_micros (FOK or FAK buy, instead of
 -- p_size_lots) includes fees, and lots are rounded down. Availability is judged before anything the
 -- sweep itself releases: an order never funds its own replacement.
 -- Raises PR400 (field in `column`), PR401, PR402, PR403, PR404, PR410, PR411, PR422.
@@ -118,8 +118,16 @@ begin
         v_field := 'outcome';
     end if;
     if v_field is not null then
-        raise exception using errcode = 'PR400', column = v_field,
-            message = format('%s does not fit the order or its market', v_field);
+        raise exception using errcode = 'PR400', column = v_field, message = case v_field
+            when 'price' then format('price is a multiple of %s between 0 and 1',
+                trim_scale(v_market.tick_size_bps / 10000.0))
+            when 'size' then format('size is at least %s shares, at most a thousand million',
+                trim_scale(v_market.min_size_lots / 100.0))
+            when 'amount' then 'amount stands instead of size in a FOK or FAK buy; it buys at least '
+                'the smallest size at the limit'
+            when 'post_only' then 'an order that may not rest cannot be post-only'
+            when 'outcome' then 'the market has no such outcome'
+            else format('%s is not one that orders know', v_field) end;
     end if;
     v_status := public.why_not_trading(v_market.venue, v_market.state, v_market.trading_status,
         v_market.opens_at, v_market.closes_at, p_post_only, v_now);
@@ -163,7 +171,8 @@ begin
             continue;
         end if;
         if p_post_only then
-            raise exception using errcode = 'PR422', message = 'a post-only order may not cross the book';
+            raise exception using errcode = 'PR422',
+                message = 'a post-only order may not cross the book';
         end if;
         if v_maker.user_id = v_actor then
             if p_self_trade_prevention <> 'cancel_taker' then
@@ -180,7 +189,8 @@ begin
             v_left := v_left - v_lots;
         else
             -- ceil(fee) fits a whole number of micros exactly when the fee itself does.
-            v_unit := v_own_bps * c_scale + v_own_bps * (10000 - v_own_bps) * v_market.fee_bps::numeric;
+            v_unit := v_own_bps * c_scale
+                + v_own_bps * (10000 - v_own_bps) * v_market.fee_bps::numeric;
             v_lots := least(v_maker.remaining_lots, div(v_budget, v_unit));
             exit when v_lots = 0;
             v_budget := v_budget - v_lots * v_unit;
@@ -216,7 +226,8 @@ begin
     v_size := p_size_lots;
     if v_budget is not null then
         v_size := v_filled;
-        v_unit := p_price_bps * c_scale + p_price_bps * (10000 - p_price_bps) * v_market.fee_bps::numeric;
+        v_unit := p_price_bps * c_scale
+            + p_price_bps * (10000 - p_price_bps) * v_market.fee_bps::numeric;
         v_left := div(v_budget, v_unit);
     end if;
     if v_left = 0 then
@@ -279,9 +290,10 @@ begin
             'size_lots', v_fill.size_lots, 'kind', v_fill.kind,
             'maker_remaining_lots', v_fill.maker_left_lots);
     end loop;
-    v_deltas[1] := v_merge_taker + v_from_buyers - v_mint_taker - v_to_sellers - v_fee - v_held_micros;
+    v_deltas[1] := v_merge_taker + v_from_buyers - v_mint_taker - v_to_sellers - v_fee
+        - v_held_micros;
     v_amount := v_held_micros - v_mint_makers - v_from_buyers;
-    if v_amount <> 0 then
+    if v_amount <> 0 or cardinality(v_dropped) + cardinality(v_expired) > 0 then
         v_ids := v_ids || v_market.orders_account;
         v_deltas := v_deltas || v_amount;
     end if;
@@ -310,7 +322,8 @@ begin
             end if;
         end if;
         if v_available is null or v_available < v_need then
-            raise exception using errcode = 'PR402', message = 'the available balance does not cover this order';
+            raise exception using errcode = 'PR402',
+                message = 'the available balance does not cover this order';
         end if;
     else
         update public.positions as p set
@@ -323,7 +336,8 @@ begin
         where p.market_id = p_market_id and p.user_id = v_actor and p.outcome = p_outcome
           and p.position = p_position and p.held_lots - p.locked_lots >= p_size_lots;
         if not found then
-            raise exception using errcode = 'PR402', message = 'the available shares do not cover this order';
+            raise exception using errcode = 'PR402',
+                message = 'the available shares do not cover this order';
         end if;
     end if;
 
@@ -350,24 +364,30 @@ begin
 
     if v_mint_taker > 0 then
         v_transfers := v_transfers
-            || row(v_market.cash_account, v_market.escrow_account, v_mint_taker, 'mint')::public.transfer_draft
-            || row(v_market.orders_account, v_market.escrow_account, v_mint_makers, 'mint')::public.transfer_draft;
+            || row(v_market.cash_account, v_market.escrow_account, v_mint_taker,
+                   'mint')::public.transfer_draft
+            || row(v_market.orders_account, v_market.escrow_account, v_mint_makers,
+                   'mint')::public.transfer_draft;
     end if;
     if v_merge_taker > 0 then
         v_transfers := v_transfers
-            || row(v_market.escrow_account, v_market.cash_account, v_merge_taker, 'merge')::public.transfer_draft;
+            || row(v_market.escrow_account, v_market.cash_account, v_merge_taker,
+                   'merge')::public.transfer_draft;
     end if;
     if v_from_buyers > 0 then
         v_transfers := v_transfers
-            || row(v_market.orders_account, v_market.cash_account, v_from_buyers, 'transfer')::public.transfer_draft;
+            || row(v_market.orders_account, v_market.cash_account, v_from_buyers,
+                   'transfer')::public.transfer_draft;
     end if;
     if v_fee > 0 then
         v_transfers := v_transfers
-            || row(v_market.cash_account, v_market.fees_account, v_fee, 'fee')::public.transfer_draft;
+            || row(v_market.cash_account, v_market.fees_account, v_fee,
+                   'fee')::public.transfer_draft;
     end if;
     if v_held_micros > 0 then
         v_transfers := v_transfers
-            || row(v_market.cash_account, v_market.orders_account, v_held_micros, 'order')::public.transfer_draft;
+            || row(v_market.cash_account, v_market.orders_account, v_held_micros,
+                   'order')::public.transfer_draft;
     end if;
     if cardinality(v_transfers) > 0 then
         insert into public.transfers

@@ -137,6 +137,25 @@ as $$
        or f.kind <> case when t.side <> m.side then 'TRANSFER'
                          when t.side = 'BUY' then 'MINT' else 'MERGE' end
     union all
+    select 'orders_mirror_their_books', format('order %s', o.id),
+           format('%s %s at %s is %s in the book as %s at %s', o.side, o.position, o.price_bps,
+                  o.status, o.book_side, o.book_price_bps)
+    from public.orders as o
+    where o.book_side <> case when (o.side = 'BUY') = (o.position = 'YES') then 'bid' else 'ask' end
+       or o.book_price_bps <> case o.position when 'YES' then o.price_bps else 10000 - o.price_bps end
+       or o.is_open <> (o.status in ('open', 'partial'))
+    union all
+    select 'bars_match_fills', format('market %s', coalesce(b.market_id, t.market_id)),
+           format('bars of %s s hold %s micros in %s trades, fills make %s in %s', b.interval_s,
+                  b.volume, b.trades, t.volume, t.trades)
+    from (
+        select b.market_id, b.interval_s, sum(b.volume_micros) as volume, sum(b.trade_count) as trades
+        from public.price_bars as b
+        group by b.market_id, b.interval_s
+    ) as b
+    full join traded as t on t.market_id = b.market_id
+    where b.volume is distinct from t.volume or b.trades is distinct from t.trades
+    union all
     select 'counters_match_fills', format('market %s', c.market_id),
            format('counted %s micros in %s trades, fills make %s in %s', c.volume_micros,
                   c.trade_count, coalesce(t.volume, 0), coalesce(t.trades, 0))

@@ -103,7 +103,7 @@ class Exchange:
             )
         )
 
-    def market(self, *, labels: tuple[str, ...] = ("YES",), **columns: Any) -> UUID:  # noqa: ANN401 - any column
+    def market(self, *, labels: tuple[str, ...] = ("YES",), **columns: Any) -> UUID:
         """A new ACTIVE market that closes tomorrow; keyword arguments set columns."""
         market = uuid4()
         now = datetime.now(UTC)
@@ -127,7 +127,7 @@ class Exchange:
             )
         return market
 
-    def place(self, user: UUID, market: UUID, **fields: Any) -> Placed:  # noqa: ANN401 - any field
+    def place(self, user: UUID, market: UUID, **fields: Any) -> Placed:
         """place_order by a user; DEFAULTS fill the rest."""
         order = {"order_id": uuid4(), "now": datetime.now(UTC), "market": market}
         cursor = self.people[user].execute(PLACE, DEFAULTS | order | fields)
@@ -135,7 +135,7 @@ class Exchange:
         assert len(rows) == 1
         return Placed(*rows[0])
 
-    def refused(self, user: UUID, market: UUID, **fields: Any) -> Refusal:  # noqa: ANN401 - any field
+    def refused(self, user: UUID, market: UUID, **fields: Any) -> Refusal:
         """What place_order says when it refuses."""
         try:
             placed = self.place(user, market, **fields)
@@ -155,7 +155,7 @@ class Exchange:
         assert row is not None
         return row
 
-    def one(self, query: str, *parameters: object) -> Any:  # noqa: ANN401 - a column of any type
+    def one(self, query: str, *parameters: object) -> Any:
         """The first column of the first row, as the owner."""
         row = self.owner.execute(query, parameters).fetchone()
         assert row is not None
@@ -166,7 +166,7 @@ class Exchange:
         with self.owner.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query, parameters).fetchall()
 
-    def work(self, query: str, *parameters: object) -> Any:  # noqa: ANN401 - rows of any shape
+    def work(self, query: str, *parameters: object) -> Any:
         """All rows as named tuples, as a worker."""
         with self.worker.cursor(row_factory=namedtuple_row) as cursor:
             return cursor.execute(query, parameters).fetchall()

@@ -1,0 +1,2858 @@
+CREATE SCHEMA public;
+
+COMMENT ON SCHEMA public IS 'standard public schema';
+
+CREATE DOMAIN public.account_kind AS text
+	CONSTRAINT account_kinds_are_known CHECK ((VALUE = ANY (ARRAY['user:cash'::text, 'market:orders'::text, 'market:escrow'::text, 'market:bonds'::text, 'market:fees'::text, 'platform:fees'::text, 'external'::text])));
+
+CREATE DOMAIN public.book_side AS text
+	CONSTRAINT book_sides_are_bid_or_ask CHECK ((VALUE = ANY (ARRAY['bid'::text, 'ask'::text])));
+
+CREATE TYPE public.fill_draft AS (
+	fill_id bigint,
+	maker_order_id uuid,
+	maker_id uuid,
+	maker_account bigint,
+	maker_side text,
+	maker_position text,
+	maker_price_bps integer,
+	maker_left_lots bigint,
+	price_bps integer,
+	size_lots bigint,
+	kind text,
+	rebate_micros bigint
+);
+
+CREATE DOMAIN public.fill_kind AS text
+	CONSTRAINT fill_kinds_are_known CHECK ((VALUE = ANY (ARRAY['TRANSFER'::text, 'MINT'::text, 'MERGE'::text])));
+
+CREATE DOMAIN public.order_position AS text
+	CONSTRAINT positions_are_yes_or_no CHECK ((VALUE = ANY (ARRAY['YES'::text, 'NO'::text])));
+
+CREATE DOMAIN public.order_side AS text
+	CONSTRAINT sides_are_buy_or_sell CHECK ((VALUE = ANY (ARRAY['BUY'::text, 'SELL'::text])));
+
+CREATE DOMAIN public.order_status AS text
+	CONSTRAINT order_statuses_are_known CHECK ((VALUE = ANY (ARRAY['pending'::text, 'open'::text, 'partial'::text, 'filled'::text, 'cancelled'::text, 'expired'::text, 'rejected'::text])));
+
+CREATE DOMAIN public.order_type AS text
+	CONSTRAINT order_types_are_known CHECK ((VALUE = ANY (ARRAY['GTC'::text, 'GTD'::text, 'FOK'::text, 'FAK'::text])));
+
+CREATE DOMAIN public.price_bps AS integer
+	CONSTRAINT prices_lie_inside_the_payout CHECK (((VALUE >= 1) AND (VALUE <= 9999)));
+
+CREATE TYPE public.transfer_draft AS (
+	debit_account bigint,
+	credit_account bigint,
+	amount_micros bigint,
+	kind text
+);
+
+CREATE FUNCTION public.account_of(p_kind text, p_user_id uuid, p_market_id uuid) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+    v_id bigint;
+begin
+    if p_kind = 'user:cash' then
+        if not exists (select from public.users as u where u.id = p_user_id) then
+            raise exception using errcode = 'PR404', message = 'there is no such user';
+        end if;
+        return public.cash_account(p_user_id);
+    end if;
+    select a.id into v_id from public.accounts as a
+    where a.kind = p_kind
+      and a.market_id is not distinct from
+          case when starts_with(p_kind, 'market:') then p_market_id end;
+    if not found then
+        raise exception using errcode = 'PR404', message = format('there is no account %s', p_kind);
+    end if;
+    return v_id;
+end;
+$$;
+
+CREATE FUNCTION public.actor_id() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO ''
+    AS $$
+    select nullif(current_setting('presage.user_id', true), '')::uuid
+$$;
+
+CREATE FUNCTION public.add_shares(p_market_id uuid, p_user_id uuid, p_outcome smallint, p_position text, p_lots bigint, p_cost_micros bigint, p_realised_micros bigint, p_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+    v_new integer;
+begin
+    update public.positions as p set
+        held_lots = p.held_lots + p_lots,
+        cost_micros = p.cost_micros + p_cost_micros,
+        realised_micros = p.realised_micros + p_realised_micros,
+        updated_at = p_now
+    where p.market_id = p_market_id and p.user_id = p_user_id and p.outcome = p_outcome
+      and p.position = p_position;
+    if found then
+        return 0;
+    end if;
+    select case when exists (
+        select from public.positions as p
+        where p.market_id = p_market_id and p.user_id = p_user_id
+    ) then 0 else 1 end into v_new;
+    insert into public.positions
+        (market_id, user_id, outcome, position, held_lots, cost_micros, realised_micros, updated_at)
+    values
+        (p_market_id, p_user_id, p_outcome, p_position, p_lots, p_cost_micros, p_realised_micros,
+         p_now);
+    return v_new;
+end;
+$$;
+
+CREATE FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) RETURNS TABLE(run_id uuid, decision text, slot timestamp with time zone)
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+    v_run   public.workflow_runs;
+    v_lease timestamptz := p_now + make_interval(secs => p_lease_s);
+begin
+    insert into public.workflow_runs (
+        id, name, slot, part, message_id, group_run_id, attempt, status, lease_until, started_at
+    )
+    values (
+        p_run_id, p_name, p_slot, p_part, p_message_id, p_group_run_id, p_attempt, 'running',
+        v_lease, p_now
+    )
+    on conflict do nothing;
+    if found then
+        return query select p_run_id, 'run', p_slot;
+        return;
+    end if;
+
+    -- The message first: a late duplicate may fall into the next slot by the clock.
+    select r.* into v_run
+    from public.workflow_runs r
+    where r.name = p_name
+      and (r.message_id = p_message_id or (r.slot = p_slot and r.part = p_part))
+    order by (r.message_id = p_message_id) desc
+    limit 1
+    for update;
+
+    if v_run.status in ('completed', 'partial') then
+        return query select v_run.id, 'completed', v_run.slot;
+    elsif v_run.status = 'running' and v_run.lease_until > p_now then
+        return query select v_run.id, 'live', v_run.slot;
+    else
+        update public.workflow_runs r
+        set status = 'running', attempt = greatest(r.attempt + 1, p_attempt), error = null,
+            lease_until = v_lease, started_at = p_now, finished_at = null
+        where r.id = v_run.id;
+        return query select v_run.id, 'run', v_run.slot;
+    end if;
+end;
+$$;
+
+CREATE FUNCTION public.book_summary(p_market_id uuid, p_outcome smallint) RETURNS TABLE(best_bid_bps integer, best_ask_bps integer, mid_bps integer, bid_depth_lots bigint, ask_depth_lots bigint, liquidity_micros bigint)
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+    select t.bid, t.ask, t.mid2 / 2,
+           coalesce(sum(o.remaining_lots) filter (where o.book_side = 'bid'), 0)::bigint,
+           coalesce(sum(o.remaining_lots) filter (where o.book_side = 'ask'), 0)::bigint,
+           coalesce(sum(o.remaining_lots * o.book_price_bps)
+                    filter (where abs(2 * o.book_price_bps - t.mid2) * 20 <= t.mid2), 0)::bigint
+    from (
+        select b.bid, b.ask, coalesce(b.bid + b.ask, 2 * c.last_price_bps, 10000) as mid2
+        from public.outcomes as c
+        cross join lateral (
+            select
+                (select o.book_price_bps from public.orders as o
+                 where o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
+                   and o.book_side = 'bid'
+                 order by o.book_price_bps desc limit 1) as bid,
+                (select o.book_price_bps from public.orders as o
+                 where o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
+                   and o.book_side = 'ask'
+                 order by o.book_price_bps limit 1) as ask
+        ) as b
+        where c.market_id = p_market_id and c.outcome = p_outcome
+    ) as t
+    left join public.orders as o
+        on o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
+    group by t.bid, t.ask, t.mid2
+$$;
+
+CREATE FUNCTION public.cancel_order(p_order_id uuid, p_now timestamp with time zone) RETURNS TABLE(order_id uuid, status text, filled_lots bigint, released_lots bigint, released_micros bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor  uuid := public.actor_id();
+    v_market uuid;
+begin
+    if v_actor is null then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    end if;
+    select o.market_id into v_market
+    from public.orders as o
+    where o.id = p_order_id and o.user_id = v_actor;
+    if not found then
+        raise exception using errcode = 'PR404', message = 'there is no such order';
+    end if;
+    perform from public.markets as m where m.id = v_market for no key update;
+    return query select * from public.release_orders(
+        array[p_order_id], 'cancelled', public.effective_now(p_now));
+    if not found then
+        raise exception using errcode = 'PR410', message = 'the order is final already';
+    end if;
+end;
+$$;
+
+CREATE FUNCTION public.cancel_orders(p_market_id uuid, p_now timestamp with time zone) RETURNS TABLE(order_id uuid, status text, filled_lots bigint, released_lots bigint, released_micros bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    c_max_orders constant integer := 1000;
+    v_actor uuid := public.actor_id();
+    v_ids   uuid[];
+begin
+    if v_actor is null then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    end if;
+    select array_agg(s.id) into v_ids
+    from (
+        select o.id from public.orders as o
+        where o.user_id = v_actor and o.is_open
+          and (p_market_id is null or o.market_id = p_market_id)
+        order by o.seq
+        limit c_max_orders
+    ) as s;
+    perform from public.markets as m
+    where m.id in (select o.market_id from public.orders as o where o.id = any (v_ids))
+    order by m.id
+    for no key update;
+    return query select * from public.release_orders(
+        v_ids, 'cancelled', public.effective_now(p_now));
+end;
+$$;
+
+CREATE FUNCTION public.cash_account(p_user_id uuid) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+    v_id bigint;
+begin
+    select a.id into v_id from public.accounts as a where a.user_id = p_user_id;
+    if found then
+        return v_id;
+    end if;
+    insert into public.accounts (id, kind, user_id)
+    values (nextval('public.account_ids'), 'user:cash', p_user_id)
+    on conflict on constraint accounts_are_one_for_each_owner do nothing;
+    select a.id into strict v_id from public.accounts as a where a.user_id = p_user_id;
+    return v_id;
+end;
+$$;
+
+CREATE FUNCTION public.count_login_attempt(p_bucket text, p_now timestamp with time zone) RETURNS integer
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    insert into public.login_attempts as a (bucket, window_start, attempts)
+    values (p_bucket, date_trunc('minute', p_now), 1)
+    on conflict (bucket, window_start) do update set attempts = a.attempts + 1
+    returning attempts;
+$$;
+
+CREATE FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain text, p_message text, p_now timestamp with time zone, p_expires_at timestamp with time zone) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    insert into public.auth_challenges (nonce, address, chain, message, created_at, expires_at)
+    values (p_nonce, p_address, p_chain, p_message, p_now, p_expires_at);
+$$;
+
+CREATE FUNCTION public.effective_now(p_now timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$
+    select case when current_setting('presage.clock', true) = 'replay' then p_now
+                else greatest(p_now, clock_timestamp()) end
+$$;
+
+CREATE FUNCTION public.find_outcome(p_market text, p_outcome text, p_position text) RETURNS TABLE(market_id uuid, outcome smallint, "position" text, label text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $_$
+declare
+    v_market_id uuid;
+    v_type      text;
+    v_outcome   text := coalesce(p_outcome, '0');
+    v_position  text := p_position;
+begin
+    select m.id, m.market_type into v_market_id, v_type
+    from public.markets m
+    where case
+        when p_market ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+        then m.id = p_market::uuid
+        else m.slug = p_market
+    end;
+    if not found then
+        raise exception 'There is no such market.' using errcode = 'PR404', column = 'market_id';
+    end if;
+
+    if v_type = 'binary' and v_outcome in ('YES', 'NO') then
+        if v_outcome = 'NO' and p_position = 'YES' then
+            raise exception 'outcome NO and position YES contradict each other.'
+                using errcode = 'PR400', column = 'position';
+        end if;
+        v_position := case when v_outcome = 'NO' then 'NO' else p_position end;
+        v_outcome := '0';
+    end if;
+
+    return query
+    select v_market_id, o.outcome, coalesce(v_position, 'YES'), o.label
+    from public.outcomes o
+    where o.market_id = v_market_id
+      and (o.label = v_outcome or o.outcome::text = v_outcome)
+    order by (o.label = v_outcome) desc
+    limit 1;
+    if not found then
+        raise exception 'The market has no such outcome.'
+            using errcode = 'PR400', column = 'outcome';
+    end if;
+end;
+$_$;
+
+CREATE FUNCTION public.find_session(p_token_hash bytea, p_now timestamp with time zone) RETURNS TABLE(user_id uuid, address text, display_name text, role text, expires_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    select u.id, u.address, u.display_name, u.role, s.expires_at
+    from public.sessions s
+    join public.users u on u.id = s.user_id
+    where s.token_hash = p_token_hash and s.revoked_at is null and s.expires_at > p_now;
+$$;
+
+CREATE FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+    update public.markets m
+    set trading_status = 'halted', updated_at = p_now
+    where m.id = p_market_id and m.closes_at <= p_now and m.trading_status <> 'halted'
+      and not exists (
+          select from public.orders o where o.market_id = p_market_id and o.is_open);
+    if not found then
+        return false;
+    end if;
+    insert into public.outbox (topic, market_id, payload, created_at)
+    values ('trading_status', p_market_id, '{"tradingStatus": "halted"}', p_now);
+    return true;
+end;
+$$;
+
+CREATE FUNCTION public.keep_search_text() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+    new.search_text := public.normalise_search(concat_ws(' ', new.question, new.question_bn, new.slug,
+        new.category, array_to_string(new.tags, ' ')));
+    return new;
+end;
+$$;
+
+CREATE FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) RETURNS TABLE(side text, price_bps integer, size_lots bigint, orders integer)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    (select 'bid', o.book_price_bps, sum(o.remaining_lots)::bigint, count(*)::integer
+     from public.orders as o
+     where o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
+       and o.book_side = 'bid'
+     group by o.book_price_bps
+     order by o.book_price_bps desc
+     limit least(p_depth, 100))
+    union all
+    (select 'ask', o.book_price_bps, sum(o.remaining_lots)::bigint, count(*)::integer
+     from public.orders as o
+     where o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
+       and o.book_side = 'ask'
+     group by o.book_price_bps
+     order by o.book_price_bps
+     limit least(p_depth, 100))
+$$;
+
+CREATE FUNCTION public.market_holders(p_market_id uuid, p_limit integer) RETURNS TABLE(address text, outcome smallint, "position" text, held_lots bigint, share_bps integer)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    select u.address, p.outcome, p.position, p.held_lots,
+           (p.held_lots * 10000 / nullif(sum(p.held_lots) over (partition by p.outcome, p.position), 0)
+           )::integer
+    from public.positions p
+    join public.users u on u.id = p.user_id
+    where p.market_id = p_market_id and p.held_lots > 0
+    order by p.held_lots desc, u.address
+    limit p_limit;
+$$;
+
+CREATE FUNCTION public.market_moves() RETURNS TABLE(venue text, from_state text, to_state text, who text)
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+    values
+        ('native', 'PROPOSED', 'APPROVED', 'admin'),
+        ('native', 'APPROVED', 'ACTIVE', 'creator'),
+        ('native', 'ACTIVE', 'RESOLVING', 'admin'),
+        ('native', 'RESOLVING', 'FINALIZED', 'admin'),
+        ('native', 'PROPOSED', 'CANCELLED', 'admin'),
+        ('native', 'APPROVED', 'CANCELLED', 'admin')
+$$;
+
+CREATE FUNCTION public.market_quotes(p_market_id uuid) RETURNS TABLE(outcome smallint, best_bid_bps integer, best_ask_bps integer, price_bps integer)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    select o.outcome, b.price, a.price,
+           coalesce((b.price + a.price) / 2, o.last_price_bps, 5000)
+    from public.outcomes o
+    left join lateral (
+        select max(r.book_price_bps) as price from public.orders r
+        where r.market_id = p_market_id and r.outcome = o.outcome
+          and r.is_open and r.book_side = 'bid'
+    ) b on true
+    left join lateral (
+        select min(r.book_price_bps) as price from public.orders r
+        where r.market_id = p_market_id and r.outcome = o.outcome
+          and r.is_open and r.book_side = 'ask'
+    ) a on true
+    where o.market_id = p_market_id;
+$$;
+
+CREATE FUNCTION public.market_stats(p_market_id uuid, p_now timestamp with time zone) RETURNS TABLE(volume_micros bigint, volume_24h_micros bigint, trade_count bigint, unique_traders bigint, open_interest_micros bigint, liquidity_micros bigint, last_updated timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    select c.volume_micros,
+           (select coalesce(sum(b.volume_micros), 0)::bigint
+            from public.outcomes as o
+            join public.price_bars as b on b.market_id = o.market_id and b.outcome = o.outcome
+            where o.market_id = p_market_id and b.interval_s = 3600
+              and b.bucket > date_bin('1 hour', p_now, 'epoch') - interval '24 hours'
+              and b.bucket <= p_now),
+           c.trade_count, c.unique_traders, a.balance_micros,
+           (select coalesce(sum(s.liquidity_micros), 0)::bigint
+            from public.outcomes as o
+            cross join lateral public.book_summary(p_market_id, o.outcome) as s
+            where o.market_id = p_market_id),
+           coalesce(c.last_trade_at, m.updated_at)
+    from public.market_counters as c
+    join public.markets as m on m.id = c.market_id
+    join public.market_ledgers as l on l.market_id = c.market_id
+    join public.accounts as a on a.id = l.escrow_account
+    where c.market_id = p_market_id
+$$;
+
+CREATE FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_before_id bigint, p_limit integer) RETURNS TABLE(fill_id bigint, outcome smallint, price_bps integer, size_lots bigint, taker_side text, taker_position text, kind text, created_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    select f.id, f.outcome, f.price_bps, f.size_lots, f.taker_side, f.taker_position, f.kind,
+           f.created_at
+    from public.fills as f
+    where f.market_id = p_market_id
+      and (p_outcome is null or f.outcome = p_outcome)
+      and f.id < coalesce(p_before_id, 9223372036854775807)
+    order by f.id desc
+    limit least(p_limit, 500)
+$$;
+
+CREATE FUNCTION public.misfit_of_order(p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_tick_size_bps integer, p_min_size_lots bigint, p_fee_bps integer) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+    c_max_lots   constant bigint := 100000000000;      -- keeps every product inside a bigint
+    c_max_micros constant bigint := 1000000000000000;
+    c_scale      constant numeric := 100000000;
+begin
+    return case
+        when p_position is null or p_position not in ('YES', 'NO') then 'position'
+        when p_side is null or p_side not in ('BUY', 'SELL') then 'side'
+        when p_type is null or p_type not in ('GTC', 'FOK', 'FAK') then 'type'
+        when p_self_trade_prevention is null
+            or p_self_trade_prevention not in ('cancel_taker', 'cancel_maker', 'cancel_both')
+            then 'self_trade_prevention'
+        when length(p_client_order_id) not between 1 and 128 then 'client_order_id'
+        when p_post_only and p_type <> 'GTC' then 'post_only'
+        when p_price_bps is null or p_price_bps not between 1 and 9999 then 'price'
+        when p_price_bps % p_tick_size_bps <> 0 then 'price'
+        when p_amount_micros is null and p_size_lots is null then 'size'
+        when p_amount_micros is null and p_size_lots < p_min_size_lots then 'size'
+        when p_size_lots > c_max_lots then 'size'
+        when p_amount_micros is null then null
+        when p_size_lots is not null then 'amount'  -- one of the two, not both
+        when p_side <> 'BUY' or p_type = 'GTC' then 'amount'
+        when p_amount_micros > c_max_micros then 'amount'
+        -- It must buy the smallest size at the limit, fee included.
+        when p_amount_micros * c_scale < p_min_size_lots
+            * (p_price_bps * c_scale + p_price_bps * (10000 - p_price_bps) * p_fee_bps::numeric)
+            then 'amount'
+    end;
+end;
+$$;
+
+CREATE FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id uuid, slug text, previous_state text, state text, changed_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor    uuid := public.actor_id();
+    v_is_admin boolean := session_user = 'presage_worker' or exists (
+        select from public.users u where u.id = v_actor and u.role <> 'user');
+    v_market   public.markets;
+    v_who      text;
+    v_now      timestamptz;
+begin
+    select m.* into v_market from public.markets m where m.id = p_market_id for no key update;
+    if not found then
+        raise exception 'There is no such market.' using errcode = 'PR404', column = 'market_id';
+    end if;
+    v_now := public.effective_now(p_now);
+
+    select mv.who into v_who
+    from public.market_moves() mv
+    where mv.venue = v_market.venue and mv.from_state = v_market.state and mv.to_state = p_to;
+    if not found then
+        raise exception 'A market cannot go from % to %.', v_market.state, p_to
+            using errcode = 'PR410', column = 'state';
+    end if;
+    if not (v_is_admin or (v_who = 'creator' and v_market.creator = v_actor)) then
+        raise exception 'Only % may do this.',
+            case v_who when 'creator' then 'the creator or an admin' else 'an admin' end
+            using errcode = 'PR403';
+    end if;
+
+    if p_to = 'ACTIVE' and v_market.closes_at <= v_now then
+        raise exception 'The market has passed its close.'
+            using errcode = 'PR410', column = 'closes_at';
+    elsif p_to = 'RESOLVING' and v_market.closes_at > v_now then
+        raise exception 'The market has not closed yet.'
+            using errcode = 'PR410', column = 'closes_at';
+    elsif p_to = 'FINALIZED'
+        and v_market.proposed_at + make_interval(secs => v_market.dispute_window_s) > v_now then
+        raise exception 'The dispute window is not over.'
+            using errcode = 'PR410', column = 'dispute_window_s';
+    end if;
+
+    update public.markets m
+    set state = p_to,
+        updated_at = v_now,
+        fee_bps = case when p_to = 'APPROVED' then coalesce(p_fee_bps, m.fee_bps) else m.fee_bps end,
+        maker_rebate_bps = case when p_to = 'APPROVED'
+            then coalesce(p_maker_rebate_bps, m.maker_rebate_bps) else m.maker_rebate_bps end,
+        proposed_payout_bps = case when p_to = 'RESOLVING' then p_payout_bps
+            else m.proposed_payout_bps end,
+        proposed_at = case when p_to = 'RESOLVING' then v_now else m.proposed_at end,
+        proposed_by = case when p_to = 'RESOLVING' then v_actor else m.proposed_by end,
+        resolution_evidence = case when p_to = 'RESOLVING' then p_evidence
+            else m.resolution_evidence end,
+        claims_available_at = case when p_to = 'RESOLVING'
+            then v_now + make_interval(secs => m.dispute_window_s) else m.claims_available_at end,
+        final_payout_bps = case when p_to = 'FINALIZED' then m.proposed_payout_bps
+            else m.final_payout_bps end,
+        finalized_at = case when p_to = 'FINALIZED' then v_now else m.finalized_at end
+    where m.id = p_market_id;
+
+    insert into public.market_state_changes (market_id, from_state, to_state, actor, reason, created_at)
+    values (p_market_id, v_market.state, p_to, v_actor, p_reason, v_now);
+    insert into public.outbox (topic, market_id, payload, created_at)
+    values (
+        'market_state', p_market_id,
+        jsonb_build_object(
+            'oldState', v_market.state, 'newState', p_to, 'automatic', v_actor is null),
+        v_now
+    );
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, 'move_market', 'market', p_market_id::text, p_request_id, p_ip,
+        jsonb_build_object('from', v_market.state, 'to', p_to, 'reason', p_reason), v_now
+    );
+    return query select p_market_id, v_market.slug, v_market.state, p_to, v_now;
+end;
+$$;
+
+CREATE FUNCTION public.normalise_search(p_text text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO ''
+    AS $_$
+    select btrim(regexp_replace(
+        lower(normalize(coalesce(p_text, ''), NFC)),
+        '[][\s!"#$%&''()*+,./:;<=>?@\\^_`{|}~।॥“”‘’–—-]+', ' ', 'g'
+    ))
+$_$;
+
+CREATE FUNCTION public.open_market_accounts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_orders bigint := -nextval('public.account_ids');
+    v_escrow bigint := -nextval('public.account_ids');
+    v_bonds  bigint := -nextval('public.account_ids');
+    v_fees   bigint := -nextval('public.account_ids');
+begin
+    insert into public.accounts (id, kind, market_id)
+    values (v_orders, 'market:orders', new.id), (v_escrow, 'market:escrow', new.id),
+           (v_bonds, 'market:bonds', new.id), (v_fees, 'market:fees', new.id);
+    insert into public.market_ledgers
+        (market_id, orders_account, escrow_account, bonds_account, fees_account)
+    values (new.id, v_orders, v_escrow, v_bonds, v_fees);
+    insert into public.market_counters (market_id) values (new.id);
+    return null;
+end;
+$$;
+
+CREATE FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid, p_now timestamp with time zone) RETURNS TABLE(order_id uuid, status text, size_lots bigint, filled_lots bigint, remaining_lots bigint, cost_micros bigint, fee_micros bigint, average_price_bps numeric, fills jsonb, created_at timestamp with time zone, replayed boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    c_max_fills constant integer := 1000;
+    c_scale     constant numeric := 100000000;  -- fees are computed in 1e-8 micros, exactly
+    v_actor     uuid := nullif(current_setting('presage.user_id', true), '')::uuid;
+    v_now       timestamptz := case
+        when current_setting('presage.clock', true) = 'replay' then p_now
+        else greatest(p_now, clock_timestamp()) end;
+    v_market    record;
+    v_first     record;
+    v_book      refcursor;
+    v_maker     record;
+    v_fill      public.fill_draft;
+    v_fills     public.fill_draft[] := '{}';
+    v_count     integer := 0;
+    v_bid       boolean := (p_side = 'BUY') = (p_position = 'YES');
+    v_limit_bps integer := case p_position when 'NO' then 10000 - p_price_bps else p_price_bps end;
+    v_left      bigint := p_size_lots;
+    v_budget    numeric := p_amount_micros * c_scale;
+    v_unit      numeric;
+    v_lots      bigint;
+    v_own_bps   integer;
+    v_last_bps  integer;
+    v_stopped   boolean := false;
+    v_dropped   uuid[] := '{}';
+    v_expired   uuid[] := '{}';
+    v_available bigint;
+    v_need      numeric;
+    v_filled    bigint := 0;
+    v_cost      bigint := 0;  -- lots x price in the taker's own terms
+    v_volume    bigint := 0;  -- lots x price in YES terms
+    v_weight    bigint := 0;  -- lots x p x (1 - p): what the fee is taken on
+    v_fee       bigint := 0;
+    v_to_sellers   bigint := 0;  -- TRANSFER, taker buys: cash -> makers
+    v_from_buyers  bigint := 0;  -- TRANSFER, taker sells: market:orders -> cash
+    v_mint_taker   bigint := 0;  -- MINT: cash -> escrow
+    v_mint_makers  bigint := 0;  -- MINT: market:orders -> escrow
+    v_merge_taker  bigint := 0;  -- MERGE: escrow -> cash
+    v_merge_makers bigint := 0;  -- MERGE: escrow -> makers
+    v_rebates      bigint := 0;
+    v_rest         bigint := 0;
+    v_held_micros  bigint := 0;  -- what the resting remainder of a buy holds
+    v_ids       bigint[];        -- accounts touched, the taker's first
+    v_deltas    bigint[];        -- what each of them gains
+    v_place     integer;
+    v_amount    bigint;
+    v_transfers public.transfer_draft[] := '{}';
+    v_status    text;
+    v_size      bigint;
+    v_new       integer := 0;
+    v_field     text;
+    v_result    jsonb[] := '{}';
+    v_told      jsonb[] := '{}';
+begin
+    if v_actor is null then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    end if;
+    select m.venue, m.state, m.trading_status, m.tick_size_bps, m.min_size_lots, m.fee_bps,
+           m.maker_rebate_bps, m.opens_at, m.closes_at, l.orders_account, l.escrow_account,
+           l.fees_account, u.closed_only, a.id as cash_account, c.outcome
+    into v_market
+    from public.markets as m
+    join public.market_ledgers as l on l.market_id = m.id
+    left join public.users as u on u.id = v_actor
+    left join public.accounts as a on a.user_id = v_actor
+    left join public.outcomes as c on c.market_id = m.id and c.outcome = p_outcome
+    where m.id = p_market_id
+    for no key update of m;
+    if not found then
+        raise exception using errcode = 'PR404', message = 'there is no such market';
+    end if;
+
+    if p_client_order_id is not null then
+        select o.id, o.request_hash into v_first
+        from public.orders as o
+        where o.user_id = v_actor and o.client_order_id = p_client_order_id;
+        if found then
+            if v_first.request_hash is distinct from p_request_hash then
+                raise exception using errcode = 'PR411', column = 'client_order_id',
+                    message = 'this client order id was used with another order';
+            end if;
+            return query select * from public.replayed_order(v_first.id);
+            return;
+        end if;
+    end if;
+
+    v_field := public.misfit_of_order(p_position, p_side, p_type, p_price_bps, p_size_lots,
+        p_amount_micros, p_post_only, p_self_trade_prevention, p_client_order_id,
+        v_market.tick_size_bps, v_market.min_size_lots, v_market.fee_bps);
+    if v_field is null and v_market.outcome is null then
+        v_field := 'outcome';
+    end if;
+    if v_field is not null then
+        raise exception using errcode = 'PR400', column = v_field, message = case v_field
+            when 'price' then format('price is a multiple of %s between 0 and 1',
+                trim_scale(v_market.tick_size_bps / 10000.0))
+            when 'size' then format('size is at least %s shares, at most a thousand million',
+                trim_scale(v_market.min_size_lots / 100.0))
+            when 'amount' then 'amount stands instead of size in a FOK or FAK buy; it buys at least '
+                'the smallest size at the limit'
+            when 'post_only' then 'an order that may not rest cannot be post-only'
+            when 'outcome' then 'the market has no such outcome'
+            else format('%s is not one that orders know', v_field) end;
+    end if;
+    v_status := public.why_not_trading(v_market.venue, v_market.state, v_market.trading_status,
+        v_market.opens_at, v_market.closes_at, p_post_only, v_now);
+    if v_status is not null then
+        raise exception using errcode = 'PR410', message = v_status;
+    elsif v_market.closed_only is null then
+        raise exception using errcode = 'PR401', message = 'there is no such user';
+    elsif v_market.closed_only and p_side = 'BUY' then
+        raise exception using errcode = 'PR403', message = 'this account may only sell and cancel';
+    end if;
+
+    -- The sweep: only reads.
+    if v_bid then
+        open v_book for
+            select o.id, o.user_id, o.account_id, o.side, o.position, o.price_bps,
+                   o.book_price_bps, o.remaining_lots, o.expires_at
+            from public.orders as o
+            where o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
+              and o.book_side = 'ask' and o.book_price_bps <= v_limit_bps
+            order by o.book_price_bps, o.seq;
+    else
+        open v_book for
+            select o.id, o.user_id, o.account_id, o.side, o.position, o.price_bps,
+                   o.book_price_bps, o.remaining_lots, o.expires_at
+            from public.orders as o
+            where o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
+              and o.book_side = 'bid' and o.book_price_bps >= v_limit_bps
+            order by o.book_price_bps desc, o.seq;
+    end if;
+    v_ids := array[v_market.cash_account];
+    while v_left is null or v_left > 0 loop
+        fetch v_book into v_maker;
+        exit when not found;
+        if v_count + cardinality(v_dropped) + cardinality(v_expired) >= c_max_fills then
+            raise exception using errcode = 'PR422',
+                message = format('the order meets more than %s resting orders', c_max_fills);
+        end if;
+        if v_maker.expires_at <= v_now then
+            v_expired := v_expired || v_maker.id;
+            v_ids := v_ids || v_maker.account_id;
+            continue;
+        end if;
+        if p_post_only then
+            raise exception using errcode = 'PR422',
+                message = 'a post-only order may not cross the book';
+        end if;
+        if v_maker.user_id = v_actor then
+            if p_self_trade_prevention <> 'cancel_taker' then
+                v_dropped := v_dropped || v_maker.id;
+            end if;
+            v_stopped := p_self_trade_prevention <> 'cancel_maker';
+            exit when v_stopped;
+            continue;
+        end if;
+        v_own_bps := case p_position when 'YES' then v_maker.book_price_bps
+                                     else 10000 - v_maker.book_price_bps end;
+        if v_budget is null then
+            v_lots := least(v_left, v_maker.remaining_lots);
+            v_left := v_left - v_lots;
+        else
+            -- ceil(fee) fits a whole number of micros exactly when the fee itself does.
+            v_unit := v_own_bps * c_scale
+                + v_own_bps * (10000 - v_own_bps) * v_market.fee_bps::numeric;
+            v_lots := least(v_maker.remaining_lots, div(v_budget, v_unit));
+            exit when v_lots = 0;
+            v_budget := v_budget - v_lots * v_unit;
+        end if;
+        v_count := v_count + 1;
+        v_last_bps := v_maker.book_price_bps;
+        v_filled := v_filled + v_lots;
+        v_cost := v_cost + v_lots * v_own_bps;
+        v_volume := v_volume + v_lots * v_last_bps;
+        v_weight := v_weight + v_lots * v_own_bps * (10000 - v_own_bps);
+        if p_side = 'BUY' and v_maker.side = 'SELL' then
+            v_to_sellers := v_to_sellers + v_lots * v_own_bps;
+        elsif p_side = 'BUY' then
+            v_mint_taker := v_mint_taker + v_lots * v_own_bps;
+            v_mint_makers := v_mint_makers + v_lots * v_maker.price_bps;
+        elsif v_maker.side = 'BUY' then
+            v_from_buyers := v_from_buyers + v_lots * v_own_bps;
+        else
+            v_merge_taker := v_merge_taker + v_lots * v_own_bps;
+            v_merge_makers := v_merge_makers + v_lots * v_maker.price_bps;
+        end if;
+        v_fills := v_fills || row(
+            nextval('public.fill_ids'), v_maker.id, v_maker.user_id, v_maker.account_id,
+            v_maker.side, v_maker.position, v_maker.price_bps, v_maker.remaining_lots - v_lots,
+            v_maker.book_price_bps, v_lots,
+            case when p_side = v_maker.side then case p_side when 'BUY' then 'MINT' else 'MERGE' end
+                 else 'TRANSFER' end,
+            0)::public.fill_draft;
+    end loop;
+    close v_book;
+
+    -- What is left: nothing, a rest in the book, or a cancelled remainder.
+    v_size := p_size_lots;
+    if v_budget is not null then
+        v_size := v_filled;
+        v_unit := p_price_bps * c_scale
+            + p_price_bps * (10000 - p_price_bps) * v_market.fee_bps::numeric;
+        v_left := div(v_budget, v_unit);
+    end if;
+    if v_left = 0 then
+        v_status := 'filled';
+    elsif p_type = 'FOK' then
+        raise exception using errcode = 'PR422', message = 'the order cannot be filled entirely';
+    elsif v_stopped or p_type = 'FAK' then
+        v_status := 'cancelled';
+    else
+        v_rest := v_left;
+        v_status := case when v_filled > 0 then 'partial' else 'open' end;
+        v_held_micros := case p_side when 'BUY' then v_rest * p_price_bps else 0 end;
+    end if;
+    if v_weight > 0 and v_market.fee_bps > 0 then
+        v_fee := ceil(v_weight::numeric * v_market.fee_bps / c_scale);
+    end if;
+
+    -- The money: what every account gains and why, makers first, then the taker and the house.
+    v_deltas := array_fill(0::bigint, array[cardinality(v_ids)]);
+    for i in 1..v_count loop
+        v_fill := v_fills[i];
+        v_amount := 0;
+        if v_fill.maker_side = 'SELL' then
+            v_amount := v_fill.size_lots * v_fill.maker_price_bps;
+            v_transfers := v_transfers || row(
+                case v_fill.kind when 'MERGE' then v_market.escrow_account
+                                 else v_market.cash_account end,
+                v_fill.maker_account, v_amount, lower(v_fill.kind))::public.transfer_draft;
+        end if;
+        if v_fee > 0 and v_market.maker_rebate_bps > 0 then  -- the dust stays with the platform
+            v_fill.rebate_micros := div(
+                v_fee::numeric * v_market.maker_rebate_bps * v_fill.size_lots
+                    * v_fill.price_bps * (10000 - v_fill.price_bps),
+                v_weight::numeric * 10000);
+            if v_fill.rebate_micros > 0 then
+                v_fills[i].rebate_micros := v_fill.rebate_micros;
+                v_rebates := v_rebates + v_fill.rebate_micros;
+                v_amount := v_amount + v_fill.rebate_micros;
+                v_transfers := v_transfers || row(v_market.fees_account, v_fill.maker_account,
+                    v_fill.rebate_micros, 'rebate')::public.transfer_draft;
+            end if;
+        end if;
+        if v_amount > 0 then
+            v_place := array_position(v_ids, v_fill.maker_account);
+            if v_place is null then
+                v_ids := v_ids || v_fill.maker_account;
+                v_deltas := v_deltas || v_amount;
+            else
+                v_deltas[v_place] := v_deltas[v_place] + v_amount;
+            end if;
+        end if;
+        v_result := v_result || jsonb_build_object(
+            'fill_id', v_fill.fill_id,
+            'price_bps', case p_position when 'YES' then v_fill.price_bps
+                                         else 10000 - v_fill.price_bps end,
+            'size_lots', v_fill.size_lots, 'kind', v_fill.kind);
+        v_told := v_told || jsonb_build_object(
+            'fill_id', v_fill.fill_id, 'maker_order_id', v_fill.maker_order_id,
+            'maker_id', v_fill.maker_id, 'price_bps', v_fill.price_bps,
+            'size_lots', v_fill.size_lots, 'kind', v_fill.kind,
+            'maker_remaining_lots', v_fill.maker_left_lots);
+    end loop;
+    v_deltas[1] := v_merge_taker + v_from_buyers - v_mint_taker - v_to_sellers - v_fee
+        - v_held_micros;
+    v_amount := v_held_micros - v_mint_makers - v_from_buyers;
+    if v_amount <> 0 or cardinality(v_dropped) + cardinality(v_expired) > 0 then
+        v_ids := v_ids || v_market.orders_account;
+        v_deltas := v_deltas || v_amount;
+    end if;
+    if v_count > 0 then
+        v_ids := v_ids || v_market.escrow_account || v_market.fees_account;
+        v_deltas := v_deltas || (v_mint_taker + v_mint_makers - v_merge_taker - v_merge_makers)
+            || (v_fee - v_rebates);
+    end if;
+
+    -- Every account touched, by id, before any write; the taker's balance comes with the locks.
+    select max(s.balance_micros) filter (where s.id = v_market.cash_account) into v_available
+    from (
+        select a.id, a.balance_micros from public.accounts as a
+        where a.id = any (v_ids)
+        order by a.id
+        for no key update
+    ) as s;
+    if p_side = 'BUY' then
+        if p_amount_micros is not null then
+            v_need := p_amount_micros;
+        else
+            v_need := p_size_lots * p_price_bps;
+            if v_filled > 0 and v_market.fee_bps > 0 then
+                v_need := v_need + ceil(
+                    v_need * (10000 - p_price_bps) * v_market.fee_bps / c_scale);
+            end if;
+        end if;
+        if v_available is null or v_available < v_need then
+            raise exception using errcode = 'PR402',
+                message = 'the available balance does not cover this order';
+        end if;
+    else
+        update public.positions as p set
+            held_lots = p.held_lots - v_filled,
+            locked_lots = p.locked_lots + v_rest,
+            cost_micros = p.cost_micros - div(p.cost_micros::numeric * v_filled, p.held_lots),
+            realised_micros = p.realised_micros + v_cost - v_fee
+                - div(p.cost_micros::numeric * v_filled, p.held_lots),
+            updated_at = v_now
+        where p.market_id = p_market_id and p.user_id = v_actor and p.outcome = p_outcome
+          and p.position = p_position and p.held_lots - p.locked_lots >= p_size_lots;
+        if not found then
+            raise exception using errcode = 'PR402',
+                message = 'the available shares do not cover this order';
+        end if;
+    end if;
+
+    -- From here on everything is written.
+    insert into public.orders (
+        id, user_id, account_id, market_id, outcome, position, side, type, price_bps, size_lots,
+        amount_micros, post_only, self_trade_prevention, client_order_id, request_hash, book_side,
+        book_price_bps, status, is_open, filled_lots, remaining_lots, placed_status,
+        placed_filled_lots, placed_cost_micros, fee_micros, created_at, updated_at
+    ) values (
+        p_order_id, v_actor, v_market.cash_account, p_market_id, p_outcome, p_position, p_side,
+        p_type, p_price_bps, v_size, p_amount_micros, coalesce(p_post_only, false),
+        p_self_trade_prevention, p_client_order_id,
+        case when p_client_order_id is not null then p_request_hash end,
+        case when v_bid then 'bid' else 'ask' end, v_limit_bps, v_status, v_rest > 0, v_filled,
+        v_rest, v_status, v_filled, v_cost, v_fee, v_now, v_now
+    );
+    if cardinality(v_dropped) > 0 then
+        perform public.release_orders(v_dropped, 'cancelled', v_now);
+    end if;
+    if cardinality(v_expired) > 0 then
+        perform public.release_orders(v_expired, 'expired', v_now);
+    end if;
+
+    if v_mint_taker > 0 then
+        v_transfers := v_transfers
+            || row(v_market.cash_account, v_market.escrow_account, v_mint_taker,
+                   'mint')::public.transfer_draft
+            || row(v_market.orders_account, v_market.escrow_account, v_mint_makers,
+                   'mint')::public.transfer_draft;
+    end if;
+    if v_merge_taker > 0 then
+        v_transfers := v_transfers
+            || row(v_market.escrow_account, v_market.cash_account, v_merge_taker,
+                   'merge')::public.transfer_draft;
+    end if;
+    if v_from_buyers > 0 then
+        v_transfers := v_transfers
+            || row(v_market.orders_account, v_market.cash_account, v_from_buyers,
+                   'transfer')::public.transfer_draft;
+    end if;
+    if v_fee > 0 then
+        v_transfers := v_transfers
+            || row(v_market.cash_account, v_market.fees_account, v_fee,
+                   'fee')::public.transfer_draft;
+    end if;
+    if v_held_micros > 0 then
+        v_transfers := v_transfers
+            || row(v_market.cash_account, v_market.orders_account, v_held_micros,
+                   'order')::public.transfer_draft;
+    end if;
+    if cardinality(v_transfers) > 0 then
+        insert into public.transfers
+            (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
+        select t.debit_account, t.credit_account, sum(t.amount_micros), t.kind, p_order_id,
+               p_market_id, v_now
+        from unnest(v_transfers) as t
+        group by t.debit_account, t.credit_account, t.kind;
+        update public.accounts as a set
+            balance_micros = a.balance_micros + v_deltas[array_position(v_ids, a.id)]
+        where a.id = any (v_ids) and v_deltas[array_position(v_ids, a.id)] <> 0;
+    end if;
+
+    if v_count > 0 then
+        if p_side = 'BUY' then
+            v_new := public.add_shares(p_market_id, v_actor, p_outcome, p_position, v_filled,
+                v_cost, -v_fee, v_now);
+        end if;
+        if v_count <= 3 then
+            v_new := v_new + public.write_fills(v_fills, p_market_id, p_outcome, p_order_id,
+                v_actor, p_side, p_position, v_market.fee_bps, v_market.maker_rebate_bps, v_now);
+        else
+            v_new := v_new + public.write_many_fills(v_fills, p_market_id, p_outcome, p_order_id,
+                v_actor, p_side, p_position, v_market.fee_bps, v_market.maker_rebate_bps, v_now);
+        end if;
+        v_new := public.record_trades(p_market_id, p_outcome, v_fills[1].price_bps, v_last_bps,
+            v_volume, v_filled, v_count, v_new, v_now);
+    end if;
+
+    insert into public.outbox (topic, market_id, payload, created_at)
+    values ('order', p_market_id, jsonb_build_object(
+        'order', jsonb_build_object(
+            'order_id', p_order_id, 'user_id', v_actor, 'outcome', p_outcome,
+            'position', p_position, 'side', p_side, 'price_bps', p_price_bps, 'size_lots', v_size,
+            'status', v_status, 'filled_lots', v_filled, 'remaining_lots', v_rest,
+            'client_order_id', p_client_order_id),
+        'fills', to_jsonb(v_told)), v_now);
+    return query select p_order_id, v_status, v_size, v_filled, v_rest, v_cost, v_fee,
+        round(v_cost::numeric / nullif(v_filled, 0), 4), to_jsonb(v_result), v_now, false;
+end;
+$$;
+
+CREATE FUNCTION public.post_transfer(p_debit_kind text, p_debit_user uuid, p_credit_kind text, p_credit_user uuid, p_market_id uuid, p_amount_micros bigint, p_kind text, p_reference text, p_now timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_now    timestamptz := public.effective_now(p_now);
+    v_debit  bigint;
+    v_credit bigint;
+    v_id     bigint;
+begin
+    if p_amount_micros is null or p_amount_micros <= 0 then
+        raise exception using errcode = 'PR400', column = 'amount', message = 'amount is above zero';
+    elsif coalesce(p_reference, '') = '' then
+        raise exception using errcode = 'PR400', column = 'reference', message = 'give a reference';
+    elsif starts_with(p_debit_kind, 'market:') or starts_with(p_credit_kind, 'market:') then
+        perform from public.markets as m where m.id = p_market_id for no key update;
+    end if;
+    v_debit := public.account_of(p_debit_kind, p_debit_user, p_market_id);
+    v_credit := public.account_of(p_credit_kind, p_credit_user, p_market_id);
+    if v_debit = v_credit then
+        raise exception using errcode = 'PR400', column = 'credit', message = 'the two accounts are one';
+    end if;
+    perform from public.accounts as a
+    where a.id in (v_debit, v_credit) order by a.id for no key update;
+
+    v_id := nextval('public.transfer_ids');
+    insert into public.transfer_keys (kind, reference, transfer_id)
+    values (p_kind, p_reference, v_id)
+    on conflict on constraint transfers_have_one_reference_of_a_kind do nothing;
+    if not found then
+        select t.id into v_id
+        from public.transfer_keys as k
+        join public.transfers as t on t.id = k.transfer_id
+        where k.kind = p_kind and k.reference = p_reference and t.debit_account = v_debit
+          and t.credit_account = v_credit and t.amount_micros = p_amount_micros;
+        if not found then
+            raise exception using errcode = 'PR411', column = 'reference',
+                message = 'this reference was used for another transfer';
+        end if;
+        return v_id;
+    end if;
+    if p_debit_kind <> 'external' and p_amount_micros > (
+        select a.balance_micros from public.accounts as a where a.id = v_debit
+    ) then
+        raise exception using errcode = 'PR402', message = 'the account does not cover this';
+    end if;
+    insert into public.transfers
+        (id, debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
+    values (v_id, v_debit, v_credit, p_amount_micros, p_kind, p_reference, p_market_id, v_now);
+    update public.accounts as a set
+        balance_micros = a.balance_micros
+            + case a.id when v_credit then p_amount_micros else -p_amount_micros end
+    where a.id in (v_debit, v_credit);
+    return v_id;
+end;
+$$;
+
+CREATE FUNCTION public.presage_audit() RETURNS TABLE(invariant text, subject text, detail text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    with shares as materialized (
+        select p.market_id, p.outcome,
+               coalesce(sum(p.held_lots) filter (where p.position = 'YES'), 0) as yes_lots,
+               coalesce(sum(p.held_lots) filter (where p.position = 'NO'), 0) as no_lots
+        from public.positions as p
+        group by p.market_id, p.outcome
+    ),
+    sides as materialized (
+        select m.id as market_id, m.market_type, m.final_payout_bps as payout,
+               m.settled_at is null
+                   and exists (select from public.settlements as s where s.market_id = m.id) as settling,
+               o.outcome, coalesce(s.yes_lots, 0) as yes_lots, coalesce(s.no_lots, 0) as no_lots
+        from public.markets as m
+        join public.outcomes as o on o.market_id = m.id
+        left join shares as s on s.market_id = o.market_id and s.outcome = o.outcome
+    ),
+    books as materialized (
+        select s.market_id, s.settling, min(s.yes_lots - s.no_lots) as c,
+               max(s.yes_lots - s.no_lots) as c_max, bool_or(s.market_type = 'binary') as is_binary,
+               case when s.settling
+                    then sum(s.yes_lots * s.payout[s.outcome + 1]
+                             + s.no_lots * (10000 - s.payout[s.outcome + 1]))
+                    else (min(s.yes_lots - s.no_lots) + sum(s.no_lots)) * 10000 end as escrow
+        from sides as s
+        group by s.market_id, s.settling
+    ),
+    moved as materialized (
+        select d.account, sum(d.delta) as balance
+        from (
+            select t.credit_account as account, t.amount_micros as delta from public.transfers as t
+            union all
+            select t.debit_account, -t.amount_micros from public.transfers as t
+        ) as d
+        group by d.account
+    ),
+    open_orders as materialized (
+        select o.market_id, o.user_id, o.outcome, o.position, o.side, o.remaining_lots,
+               o.remaining_lots * o.price_bps as micros
+        from public.orders as o
+        where o.is_open
+    ),
+    locks as materialized (
+        select o.market_id, o.user_id, o.outcome, o.position, sum(o.remaining_lots) as lots
+        from open_orders as o
+        where o.side = 'SELL'
+        group by o.market_id, o.user_id, o.outcome, o.position
+    ),
+    filled as materialized (
+        select d.order_id, sum(d.lots) as lots, sum(d.taken) as taken
+        from (
+            select f.taker_order_id as order_id, f.size_lots as lots, f.size_lots as taken
+            from public.fills as f
+            union all
+            select f.maker_order_id, f.size_lots, 0 from public.fills as f
+        ) as d
+        group by d.order_id
+    ),
+    traded as materialized (
+        select f.market_id, sum(f.size_lots * f.price_bps) as volume, count(*) as trades
+        from public.fills as f
+        group by f.market_id
+    )
+    select 'accounts_sum_to_zero', 'all accounts', format('the sum is %s micros', sum(a.balance_micros))
+    from public.accounts as a
+    having sum(a.balance_micros) <> 0
+    union all
+    select 'no_negative_balance', format('account %s (%s)', a.id, a.kind),
+           format('the balance is %s micros', a.balance_micros)
+    from public.accounts as a
+    where a.balance_micros < 0 and a.kind <> 'external'
+    union all
+    select 'balance_equals_transfers', format('account %s (%s)', a.id, a.kind),
+           format('the balance is %s, its transfers make %s', a.balance_micros, coalesce(m.balance, 0))
+    from public.accounts as a
+    full join moved as m on m.account = a.id
+    where a.balance_micros is distinct from coalesce(m.balance, 0)
+    union all
+    select 'shares_have_two_sides', format('market %s', b.market_id),
+           format('YES less NO is between %s and %s lots', b.c, b.c_max)
+    from books as b
+    where not b.settling and (b.c <> b.c_max or (b.is_binary and b.c <> 0))
+    union all
+    select 'escrow_covers_shares', format('market %s', b.market_id),
+           format('the escrow holds %s, the shares need %s', a.balance_micros, b.escrow)
+    from books as b
+    join public.accounts as a on a.market_id = b.market_id and a.kind = 'market:escrow'
+    where a.balance_micros <> b.escrow
+    union all
+    select 'orders_escrow_matches_open_buys', format('market %s', a.market_id),
+           format('market:orders holds %s, open buys need %s', a.balance_micros, coalesce(sum(o.micros), 0))
+    from public.accounts as a
+    left join open_orders as o on o.market_id = a.market_id and o.side = 'BUY'
+    where a.kind = 'market:orders'
+    group by a.id, a.market_id, a.balance_micros
+    having a.balance_micros <> coalesce(sum(o.micros), 0)
+    union all
+    select 'locked_shares_are_held',
+           format('user %s market %s outcome %s %s', coalesce(p.user_id, l.user_id),
+                  coalesce(p.market_id, l.market_id), coalesce(p.outcome, l.outcome),
+                  coalesce(p.position, l.position)),
+           format('%s held, %s locked, open sells need %s', p.held_lots, p.locked_lots, coalesce(l.lots, 0))
+    from public.positions as p
+    full join locks as l on l.market_id = p.market_id and l.user_id = p.user_id
+        and l.outcome = p.outcome and l.position = p.position
+    where p.locked_lots is distinct from coalesce(l.lots, 0) or p.held_lots < l.lots
+    union all
+    select 'filled_equals_fills', format('order %s', coalesce(o.id, f.order_id)),
+           format('filled %s (%s when placed), fills make %s (%s as taker)', o.filled_lots,
+                  o.placed_filled_lots, coalesce(f.lots, 0), coalesce(f.taken, 0))
+    from public.orders as o
+    full join filled as f on f.order_id = o.id
+    where o.filled_lots is distinct from coalesce(f.lots, 0)
+       or o.placed_filled_lots is distinct from coalesce(f.taken, 0)
+    union all
+    select 'fills_agree_with_orders', format('fill %s', f.id),
+           'price, people, outcome or kind differ from the two orders'
+    from public.fills as f
+    join public.orders as t on t.id = f.taker_order_id
+    join public.orders as m on m.id = f.maker_order_id
+    where f.price_bps <> m.book_price_bps
+       or f.taker_id <> t.user_id or f.maker_id <> m.user_id
+       or (f.market_id, f.outcome) <> (t.market_id, t.outcome)
+       or (f.market_id, f.outcome) <> (m.market_id, m.outcome)
+       or (f.taker_side, f.taker_position) <> (t.side, t.position)
+       or t.book_side = m.book_side
+       or case t.book_side when 'bid' then f.price_bps > t.book_price_bps
+                           else f.price_bps < t.book_price_bps end
+       or f.kind <> case when t.side <> m.side then 'TRANSFER'
+                         when t.side = 'BUY' then 'MINT' else 'MERGE' end
+    union all
+    select 'orders_mirror_their_books', format('order %s', o.id),
+           format('%s %s at %s is %s in the book as %s at %s', o.side, o.position, o.price_bps,
+                  o.status, o.book_side, o.book_price_bps)
+    from public.orders as o
+    where o.book_side <> case when (o.side = 'BUY') = (o.position = 'YES') then 'bid' else 'ask' end
+       or o.book_price_bps <> case o.position when 'YES' then o.price_bps else 10000 - o.price_bps end
+       or o.is_open <> (o.status in ('open', 'partial'))
+    union all
+    select 'bars_match_fills', format('market %s', coalesce(b.market_id, t.market_id)),
+           format('bars of %s s hold %s micros in %s trades, fills make %s in %s', b.interval_s,
+                  b.volume, b.trades, t.volume, t.trades)
+    from (
+        select b.market_id, b.interval_s, sum(b.volume_micros) as volume, sum(b.trade_count) as trades
+        from public.price_bars as b
+        group by b.market_id, b.interval_s
+    ) as b
+    full join traded as t on t.market_id = b.market_id
+    where b.volume is distinct from t.volume or b.trades is distinct from t.trades
+    union all
+    select 'counters_match_fills', format('market %s', c.market_id),
+           format('counted %s micros in %s trades, fills make %s in %s', c.volume_micros,
+                  c.trade_count, coalesce(t.volume, 0), coalesce(t.trades, 0))
+    from public.market_counters as c
+    left join traded as t on t.market_id = c.market_id
+    where c.volume_micros <> coalesce(t.volume, 0) or c.trade_count <> coalesce(t.trades, 0)
+    union all
+    select 'payouts_match_settlements', format('user %s market %s', s.user_id, s.market_id),
+           format('recorded %s, paid %s', s.amount_micros, coalesce(p.amount, 0))
+    from public.settlements as s
+    join public.accounts as a on a.user_id = s.user_id
+    left join (
+        select t.market_id, t.credit_account, sum(t.amount_micros) as amount
+        from public.transfers as t
+        where t.kind = 'payout'
+        group by t.market_id, t.credit_account
+    ) as p on p.market_id = s.market_id and p.credit_account = a.id
+    where s.amount_micros <> coalesce(p.amount, 0)
+$$;
+
+CREATE FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor uuid := public.actor_id();
+begin
+    insert into public.markets (
+        id, slug, question, question_bn, description, rules, category, tags, resolution_source,
+        image_url, tick_size_bps, min_size_lots, opens_at, closes_at, resolution_rule,
+        dispute_window_s, creator, created_at, updated_at
+    )
+    values (
+        p_id, p_slug, p_question, p_question_bn, p_description, p_rules, p_category, p_tags,
+        p_resolution_source, p_image_url, p_tick_size_bps, p_min_size_lots, p_opens_at, p_closes_at,
+        p_resolution_rule, p_dispute_window_s, v_actor, p_now, p_now
+    )
+    on conflict (slug) do nothing;
+    if not found then
+        raise exception 'The slug is taken.' using errcode = 'PR409', column = 'slug';
+    end if;
+    insert into public.outcomes (market_id, outcome, label) values (p_id, 0, 'YES');
+    insert into public.market_state_changes (market_id, to_state, actor, created_at)
+    values (p_id, 'PROPOSED', v_actor, p_now);
+    insert into public.audit_log (actor_id, action, resource, resource_id, request_id, ip, created_at)
+    values (v_actor, 'propose_market', 'market', p_id::text, p_request_id, p_ip, p_now);
+end;
+$$;
+
+CREATE FUNCTION public.record_trades(p_market_id uuid, p_outcome smallint, p_first_bps integer, p_last_bps integer, p_volume_micros bigint, p_volume_lots bigint, p_trades integer, p_new_traders integer, p_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+    insert into public.price_bars as b (
+        market_id, outcome, interval_s, bucket, open_bps, high_bps, low_bps, close_bps,
+        volume_micros, volume_lots, trade_count
+    )
+    values
+        (p_market_id, p_outcome, 300, date_bin('5 minutes', p_now, 'epoch'), p_first_bps,
+         greatest(p_first_bps, p_last_bps), least(p_first_bps, p_last_bps), p_last_bps,
+         p_volume_micros, p_volume_lots, p_trades),
+        (p_market_id, p_outcome, 3600, date_bin('1 hour', p_now, 'epoch'), p_first_bps,
+         greatest(p_first_bps, p_last_bps), least(p_first_bps, p_last_bps), p_last_bps,
+         p_volume_micros, p_volume_lots, p_trades)
+    on conflict (market_id, outcome, interval_s, bucket) do update set
+        high_bps = greatest(b.high_bps, excluded.high_bps),
+        low_bps = least(b.low_bps, excluded.low_bps),
+        close_bps = excluded.close_bps,
+        volume_micros = b.volume_micros + excluded.volume_micros,
+        volume_lots = b.volume_lots + excluded.volume_lots,
+        trade_count = b.trade_count + excluded.trade_count;
+    update public.outcomes as o set
+        last_price_bps = p_last_bps,
+        volume_micros = o.volume_micros + p_volume_micros,
+        trade_count = o.trade_count + p_trades
+    where o.market_id = p_market_id and o.outcome = p_outcome;
+    update public.market_counters as c set
+        volume_micros = c.volume_micros + p_volume_micros,
+        trade_count = c.trade_count + p_trades,
+        unique_traders = c.unique_traders + p_new_traders,
+        last_trade_at = p_now
+    where c.market_id = p_market_id;
+    return p_trades;
+end;
+$$;
+
+CREATE FUNCTION public.release_market_orders(p_market_id uuid, p_limit integer, p_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_now   timestamptz := public.effective_now(p_now);
+    v_open  boolean;
+    v_count integer;
+begin
+    select m.state = 'ACTIVE' and m.closes_at > v_now into v_open
+    from public.markets as m
+    where m.id = p_market_id
+    for no key update;
+    if not found then
+        raise exception using errcode = 'PR404', message = 'there is no such market';
+    elsif v_open then
+        raise exception using errcode = 'PR410', message = 'the market still trades';
+    end if;
+    select count(*) into v_count
+    from public.release_orders(
+        array(select o.id from public.orders as o
+              where o.market_id = p_market_id and o.is_open
+              order by o.seq limit p_limit),
+        'cancelled', v_now);
+    return v_count;
+end;
+$$;
+
+CREATE FUNCTION public.release_orders(p_order_ids uuid[], p_status text, p_now timestamp with time zone) RETURNS TABLE(order_id uuid, status text, filled_lots bigint, released_lots bigint, released_micros bigint)
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+begin
+    perform from public.accounts as a
+    where a.id in (
+        select o.account_id from public.orders as o
+        where o.id = any (p_order_ids) and o.is_open and o.side = 'BUY'
+        union
+        select l.orders_account
+        from public.orders as o
+        join public.market_ledgers as l on l.market_id = o.market_id
+        where o.id = any (p_order_ids) and o.is_open and o.side = 'BUY'
+    )
+    order by a.id
+    for no key update;
+
+    return query
+    with gone as materialized (
+        select o.id, o.seq, o.user_id, o.account_id, o.market_id, o.outcome, o.position, o.side,
+               o.price_bps, o.filled_lots, o.remaining_lots, o.client_order_id, l.orders_account,
+               case o.side when 'BUY' then o.remaining_lots * o.price_bps else 0 end as micros
+        from public.orders as o
+        join public.market_ledgers as l on l.market_id = o.market_id
+        where o.id = any (p_order_ids) and o.is_open
+    ),
+    closed as (
+        update public.orders as o set
+            status = p_status, is_open = false, remaining_lots = 0, updated_at = p_now
+        from gone as g
+        where o.id = g.id
+    ),
+    moved as (
+        insert into public.transfers
+            (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
+        select g.orders_account, g.account_id, g.micros, 'release', g.id, g.market_id, p_now
+        from gone as g
+        where g.micros > 0
+        order by g.seq
+    ),
+    balanced as (
+        update public.accounts as a set balance_micros = a.balance_micros + s.delta
+        from (
+            select d.account, sum(d.delta)::bigint as delta
+            from (
+                select g.account_id as account, g.micros as delta from gone as g
+                union all
+                select g.orders_account, -g.micros from gone as g
+            ) as d
+            group by d.account
+        ) as s
+        where a.id = s.account and s.delta <> 0
+    ),
+    unlocked as (
+        update public.positions as p set locked_lots = p.locked_lots - s.lots, updated_at = p_now
+        from (
+            select g.market_id, g.user_id, g.outcome, g.position, sum(g.remaining_lots)::bigint as lots
+            from gone as g
+            where g.side = 'SELL'
+            group by g.market_id, g.user_id, g.outcome, g.position
+        ) as s
+        where p.market_id = s.market_id and p.user_id = s.user_id and p.outcome = s.outcome
+          and p.position = s.position
+    ),
+    told as (
+        insert into public.outbox (topic, market_id, payload, created_at)
+        select 'order', g.market_id, jsonb_build_object(
+                   'order', jsonb_build_object(
+                       'order_id', g.id, 'user_id', g.user_id, 'outcome', g.outcome,
+                       'position', g.position, 'side', g.side, 'price_bps', g.price_bps,
+                       'status', p_status, 'filled_lots', g.filled_lots, 'remaining_lots', 0,
+                       'released_lots', g.remaining_lots, 'client_order_id', g.client_order_id),
+                   'fills', '[]'::jsonb), p_now
+        from gone as g
+        order by g.seq
+    )
+    select g.id, p_status, g.filled_lots, g.remaining_lots, g.micros
+    from gone as g
+    order by g.seq;
+end;
+$$;
+
+CREATE FUNCTION public.replayed_order(p_order_id uuid) RETURNS TABLE(order_id uuid, status text, size_lots bigint, filled_lots bigint, remaining_lots bigint, cost_micros bigint, fee_micros bigint, average_price_bps numeric, fills jsonb, created_at timestamp with time zone, replayed boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+    select o.id, o.placed_status, o.size_lots, o.placed_filled_lots,
+           case when o.placed_status in ('open', 'partial')
+                then o.size_lots - o.placed_filled_lots else 0 end,
+           o.placed_cost_micros, o.fee_micros,
+           round(o.placed_cost_micros::numeric / nullif(o.placed_filled_lots, 0), 4),
+           (select coalesce(jsonb_agg(jsonb_build_object(
+                       'fill_id', f.id,
+                       'price_bps', case o.position when 'YES' then f.price_bps
+                                                    else 10000 - f.price_bps end,
+                       'size_lots', f.size_lots,
+                       'kind', f.kind) order by f.id), '[]'::jsonb)
+            from public.fills as f where f.taker_order_id = o.id),
+           o.created_at, true
+    from public.orders as o
+    where o.id = p_order_id
+$$;
+
+CREATE FUNCTION public.revoke_sessions(p_ip text, p_request_id text, p_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor   uuid := nullif(current_setting('presage.user_id', true), '')::uuid;
+    v_revoked integer;
+begin
+    update public.sessions set revoked_at = p_now
+    where user_id = v_actor and revoked_at is null;
+    get diagnostics v_revoked = row_count;
+
+    insert into public.audit_log (actor_id, action, resource, resource_id, request_id, ip, created_at)
+    values (v_actor, 'logout', 'user', v_actor::text, p_request_id, p_ip, p_now);
+    return v_revoked;
+end;
+$$;
+
+CREATE FUNCTION public.search_query(p_text text) RETURNS tsquery
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO ''
+    AS $$
+    select string_agg(quote_literal(v.word) || ':*', ' & ')::tsquery
+    from unnest(string_to_array(public.normalise_search(p_text), ' ')) as v (word)
+    where v.word <> ''
+$$;
+
+CREATE FUNCTION public.settle_market(p_market_id uuid, p_limit integer, p_now timestamp with time zone) RETURNS TABLE(paid_users integer, paid_micros bigint, released_orders integer, done boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    v_now      timestamptz := public.effective_now(p_now);
+    v_market   record;
+    v_released integer;
+    v_users    uuid[];
+    v_paid     bigint;
+begin
+    select m.state, m.market_type, m.final_payout_bps as payout, m.settled_at, l.escrow_account
+    into v_market
+    from public.markets as m
+    join public.market_ledgers as l on l.market_id = m.id
+    where m.id = p_market_id
+    for no key update of m;
+    if not found then
+        raise exception using errcode = 'PR404', message = 'there is no such market';
+    elsif v_market.settled_at is not null then
+        return query select 0, 0::bigint, 0, true;
+        return;
+    elsif v_market.state <> 'FINALIZED' then
+        raise exception using errcode = 'PR410', message = format('the market is %s', v_market.state);
+    elsif (select sum(f) <> 10000 or min(f) < 0 from unnest(v_market.payout) as f)
+        or cardinality(v_market.payout) <> (
+            select case v_market.market_type when 'binary' then 2 else count(*) end
+            from public.outcomes as c where c.market_id = p_market_id) then
+        raise exception using errcode = 'PR422', message = 'the payout vector does not fit the market';
+    end if;
+
+    v_released := public.release_market_orders(p_market_id, p_limit, p_now);
+    if v_released > 0 then
+        return query select 0, 0::bigint, v_released, false;
+        return;
+    end if;
+
+    v_users := array(
+        select distinct p.user_id from public.positions as p
+        where p.market_id = p_market_id and p.held_lots > 0
+        order by p.user_id limit p_limit);
+    perform public.cash_account(u.id) from unnest(v_users) as u (id);
+    perform from public.accounts as a
+    where a.user_id = any (v_users) or a.id = v_market.escrow_account
+    order by a.id
+    for no key update;
+
+    with owed as materialized (
+        select p.user_id, a.id as account, sum(p.held_lots * case p.position
+                   when 'YES' then v_market.payout[p.outcome + 1]
+                   else 10000 - v_market.payout[p.outcome + 1] end)::bigint as amount
+        from public.positions as p
+        join public.accounts as a on a.user_id = p.user_id
+        where p.market_id = p_market_id and p.user_id = any (v_users)
+        group by p.user_id, a.id
+    ),
+    recorded as (
+        insert into public.settlements (market_id, user_id, amount_micros, created_at)
+        select p_market_id, o.user_id, o.amount, v_now from owed as o
+    ),
+    moved as (
+        insert into public.transfers
+            (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
+        select v_market.escrow_account, o.account, o.amount, 'payout', p_market_id, p_market_id, v_now
+        from owed as o where o.amount > 0
+    ),
+    balanced as (
+        update public.accounts as a set balance_micros = a.balance_micros + d.delta
+        from (
+            select o.account, o.amount as delta from owed as o
+            union all
+            select v_market.escrow_account, -sum(o.amount)::bigint from owed as o
+        ) as d
+        where a.id = d.account and d.delta <> 0
+    ),
+    emptied as (
+        update public.positions as p set
+            realised_micros = p.realised_micros - p.cost_micros + p.held_lots * case p.position
+                when 'YES' then v_market.payout[p.outcome + 1]
+                else 10000 - v_market.payout[p.outcome + 1] end,
+            held_lots = 0, locked_lots = 0, cost_micros = 0, updated_at = v_now
+        where p.market_id = p_market_id and p.user_id = any (v_users) and p.held_lots > 0
+    ),
+    told as (
+        insert into public.outbox (topic, market_id, payload, created_at)
+        select 'settlement', p_market_id,
+               jsonb_build_object('user_id', o.user_id, 'amount_micros', o.amount), v_now
+        from owed as o
+    )
+    select coalesce(sum(o.amount), 0) into v_paid from owed as o;
+
+    if cardinality(v_users) < p_limit then
+        if (select a.balance_micros <> 0 from public.accounts as a
+            where a.id = v_market.escrow_account) then
+            raise exception using errcode = 'PR409', message = 'the escrow is not empty after settlement';
+        end if;
+        update public.markets as m set
+            settled_at = v_now, claims_enabled = true,
+            claims_available_at = coalesce(m.claims_available_at, v_now), updated_at = v_now
+        where m.id = p_market_id;
+    end if;
+    return query select cardinality(v_users), v_paid, 0, cardinality(v_users) < p_limit;
+end;
+$$;
+
+CREATE FUNCTION public.sign_in(p_nonce text, p_address text, p_message text, p_user_id uuid, p_token_hash bytea, p_is_bootstrap_admin boolean, p_ip text, p_request_id text, p_now timestamp with time zone, p_expires_at timestamp with time zone) RETURNS TABLE(user_id uuid, address text, display_name text, role text, expires_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_chain text;
+    v_user  public.users;
+begin
+    update public.auth_challenges c
+    set consumed_at = p_now
+    where c.nonce = p_nonce
+      and c.address = p_address
+      and c.message = p_message
+      and c.consumed_at is null
+      and c.expires_at > p_now
+    returning c.chain into v_chain;
+    if not found then
+        return;
+    end if;
+
+    -- The no-op update makes RETURNING answer an existing row too.
+    insert into public.users as u (id, address, chain, role, created_at)
+    values (
+        p_user_id, p_address, v_chain,
+        case when p_is_bootstrap_admin then 'super_admin' else 'user' end, p_now
+    )
+    on conflict on constraint users_have_one_row_per_wallet do update
+        set role = case when p_is_bootstrap_admin then 'super_admin' else u.role end
+    returning u.* into v_user;
+
+    insert into public.sessions (token_hash, user_id, created_at, expires_at)
+    values (p_token_hash, v_user.id, p_now, p_expires_at);
+
+    insert into public.audit_log (actor_id, action, resource, resource_id, request_id, ip, created_at)
+    values (v_user.id, 'connect_wallet', 'user', v_user.id::text, p_request_id, p_ip, p_now);
+
+    return query select v_user.id, v_user.address, v_user.display_name, v_user.role, p_expires_at;
+end;
+$$;
+
+CREATE FUNCTION public.snapshot_prices(p_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_slot  timestamptz := date_bin('5 minutes', public.effective_now(p_now), 'epoch');
+    v_count integer;
+begin
+    with written as (
+        insert into public.price_points (
+            market_id, outcome, slot, mid_bps, last_price_bps, best_bid_bps, best_ask_bps,
+            spread_bps, bid_depth_lots, ask_depth_lots, liquidity_micros, volume_micros
+        )
+        select o.market_id, o.outcome, v_slot, s.mid_bps, o.last_price_bps, s.best_bid_bps,
+               s.best_ask_bps, s.best_ask_bps - s.best_bid_bps, s.bid_depth_lots,
+               s.ask_depth_lots, s.liquidity_micros, o.volume_micros
+        from public.markets as m
+        join public.outcomes as o on o.market_id = m.id
+        cross join lateral public.book_summary(o.market_id, o.outcome) as s
+        where m.state = 'ACTIVE' and m.venue = 'native'
+        on conflict (market_id, outcome, slot) do nothing
+        returning market_id, outcome, mid_bps
+    ),
+    changed as (
+        update public.outcomes as o set
+            previous_price_bps = coalesce((
+                select p.mid_bps from public.price_points as p
+                where p.market_id = w.market_id and p.outcome = w.outcome and p.slot < v_slot
+                order by p.slot desc limit 1), o.previous_price_bps),
+            change_24h_bps = w.mid_bps - coalesce((
+                select p.mid_bps from public.price_points as p
+                where p.market_id = w.market_id and p.outcome = w.outcome
+                  and p.slot >= v_slot - interval '24 hours' and p.slot < v_slot
+                order by p.slot limit 1), w.mid_bps)
+        from written as w
+        where o.market_id = w.market_id and o.outcome = w.outcome
+    )
+    select count(*) into v_count from written;
+    return v_count;
+end;
+$$;
+
+CREATE FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) RETURNS TABLE(markets integer, swept_micros bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_now     timestamptz := public.effective_now(p_now);
+    v_markets uuid[];
+begin
+    v_markets := array(
+        select m.id
+        from public.markets as m
+        join public.market_ledgers as l on l.market_id = m.id
+        join public.accounts as a on a.id = l.fees_account
+        where a.balance_micros > 0
+        order by m.id
+        limit p_limit
+        for no key update of m skip locked);
+    perform from public.accounts as a
+    where a.kind = 'platform:fees'
+       or a.id in (select l.fees_account from public.market_ledgers as l
+                   where l.market_id = any (v_markets))
+    order by a.id
+    for no key update;
+    return query
+    with due as materialized (
+        select a.id, a.market_id, a.balance_micros as amount
+        from public.market_ledgers as l
+        join public.accounts as a on a.id = l.fees_account
+        where l.market_id = any (v_markets) and a.balance_micros > 0
+    ),
+    platform as materialized (
+        select a.id from public.accounts as a where a.kind = 'platform:fees'
+    ),
+    moved as (
+        insert into public.transfers
+            (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
+        select d.id, p.id, d.amount, 'sweep', d.market_id, d.market_id, v_now
+        from due as d cross join platform as p
+    ),
+    balanced as (
+        update public.accounts as a set balance_micros = a.balance_micros + s.delta
+        from (
+            select d.id, -d.amount as delta from due as d
+            union all
+            select p.id, (select coalesce(sum(d.amount), 0) from due as d)::bigint from platform as p
+        ) as s
+        where a.id = s.id and s.delta <> 0
+    )
+    select count(*)::integer, coalesce(sum(d.amount), 0)::bigint from due as d;
+end;
+$$;
+
+CREATE FUNCTION public.wallet_of(p_user_id uuid) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    select u.address from public.users u where u.id = p_user_id
+$$;
+
+CREATE FUNCTION public.why_not_trading(p_venue text, p_state text, p_trading_status text, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_post_only boolean, p_now timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+    return case
+        when p_venue <> 'native' then 'the market does not trade here'
+        when p_state <> 'ACTIVE' then 'the market is ' || p_state
+        when p_opens_at > p_now then 'the market has not opened yet'
+        when p_closes_at <= p_now then 'the market has closed'
+        when p_trading_status in ('cancel_only', 'halted') then 'trading is ' || p_trading_status
+        when p_trading_status = 'post_only' and p_post_only is not true
+            then 'the market takes only post-only orders'
+    end;
+end;
+$$;
+
+CREATE FUNCTION public.write_fills(p_fills public.fill_draft[], p_market_id uuid, p_outcome smallint, p_order_id uuid, p_taker_id uuid, p_side text, p_position text, p_fee_bps integer, p_maker_rebate_bps integer, p_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+    v_fill   public.fill_draft;
+    v_amount bigint;
+    v_new    integer := 0;
+begin
+    foreach v_fill in array p_fills loop
+        insert into public.fills (
+            id, market_id, outcome, taker_order_id, maker_order_id, taker_id, maker_id, kind,
+            taker_side, taker_position, price_bps, size_lots, fee_bps, maker_rebate_bps,
+            rebate_micros, created_at
+        ) values (
+            v_fill.fill_id, p_market_id, p_outcome, p_order_id, v_fill.maker_order_id, p_taker_id,
+            v_fill.maker_id, v_fill.kind, p_side, p_position, v_fill.price_bps, v_fill.size_lots,
+            p_fee_bps, p_maker_rebate_bps, v_fill.rebate_micros, p_now
+        );
+        update public.orders as o set
+            filled_lots = o.filled_lots + v_fill.size_lots,
+            remaining_lots = v_fill.maker_left_lots,
+            status = case when v_fill.maker_left_lots = 0 then 'filled' else 'partial' end,
+            is_open = v_fill.maker_left_lots > 0,
+            updated_at = p_now
+        where o.id = v_fill.maker_order_id;
+        v_amount := v_fill.size_lots * v_fill.maker_price_bps;
+        if v_fill.maker_side = 'BUY' then
+            v_new := v_new + public.add_shares(p_market_id, v_fill.maker_id, p_outcome,
+                v_fill.maker_position, v_fill.size_lots, v_amount, v_fill.rebate_micros, p_now);
+        else
+            update public.positions as p set
+                held_lots = p.held_lots - v_fill.size_lots,
+                locked_lots = p.locked_lots - v_fill.size_lots,
+                cost_micros = p.cost_micros - div(p.cost_micros::numeric * v_fill.size_lots, p.held_lots),
+                realised_micros = p.realised_micros + v_amount + v_fill.rebate_micros
+                    - div(p.cost_micros::numeric * v_fill.size_lots, p.held_lots),
+                updated_at = p_now
+            where p.market_id = p_market_id and p.user_id = v_fill.maker_id
+              and p.outcome = p_outcome and p.position = v_fill.maker_position;
+        end if;
+    end loop;
+    return v_new;
+end;
+$$;
+
+CREATE FUNCTION public.write_many_fills(p_fills public.fill_draft[], p_market_id uuid, p_outcome smallint, p_order_id uuid, p_taker_id uuid, p_side text, p_position text, p_fee_bps integer, p_maker_rebate_bps integer, p_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+    v_new integer;
+begin
+    insert into public.fills (
+        id, market_id, outcome, taker_order_id, maker_order_id, taker_id, maker_id, kind,
+        taker_side, taker_position, price_bps, size_lots, fee_bps, maker_rebate_bps,
+        rebate_micros, created_at
+    )
+    select f.fill_id, p_market_id, p_outcome, p_order_id, f.maker_order_id, p_taker_id, f.maker_id,
+           f.kind, p_side, p_position, f.price_bps, f.size_lots, p_fee_bps, p_maker_rebate_bps,
+           f.rebate_micros, p_now
+    from unnest(p_fills) as f;
+
+    update public.orders as o set
+        filled_lots = o.filled_lots + f.size_lots,
+        remaining_lots = f.maker_left_lots,
+        status = case when f.maker_left_lots = 0 then 'filled' else 'partial' end,
+        is_open = f.maker_left_lots > 0,
+        updated_at = p_now
+    from unnest(p_fills) as f
+    where o.id = f.maker_order_id;
+
+    select count(distinct f.maker_id) into v_new
+    from unnest(p_fills) as f
+    where f.maker_side = 'BUY' and not exists (
+        select from public.positions as p
+        where p.market_id = p_market_id and p.user_id = f.maker_id);
+
+    insert into public.positions as p
+        (market_id, user_id, outcome, position, held_lots, cost_micros, realised_micros, updated_at)
+    select p_market_id, f.maker_id, p_outcome, f.maker_position, sum(f.size_lots),
+           sum(f.size_lots * f.maker_price_bps), sum(f.rebate_micros), p_now
+    from unnest(p_fills) as f
+    where f.maker_side = 'BUY'
+    group by f.maker_id, f.maker_position
+    on conflict (market_id, user_id, outcome, position) do update set
+        held_lots = p.held_lots + excluded.held_lots,
+        cost_micros = p.cost_micros + excluded.cost_micros,
+        realised_micros = p.realised_micros + excluded.realised_micros,
+        updated_at = excluded.updated_at;
+
+    update public.positions as p set
+        held_lots = p.held_lots - s.lots,
+        locked_lots = p.locked_lots - s.lots,
+        cost_micros = p.cost_micros - div(p.cost_micros::numeric * s.lots, p.held_lots),
+        realised_micros = p.realised_micros + s.amount + s.rebate
+            - div(p.cost_micros::numeric * s.lots, p.held_lots),
+        updated_at = p_now
+    from (
+        select f.maker_id, f.maker_position, sum(f.size_lots)::bigint as lots,
+               sum(f.size_lots * f.maker_price_bps)::bigint as amount,
+               sum(f.rebate_micros)::bigint as rebate
+        from unnest(p_fills) as f
+        where f.maker_side = 'SELL'
+        group by f.maker_id, f.maker_position
+    ) as s
+    where p.market_id = p_market_id and p.user_id = s.maker_id and p.outcome = p_outcome
+      and p.position = s.maker_position;
+    return v_new;
+end;
+$$;
+
+CREATE SEQUENCE public.account_ids
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE public.accounts (
+    id bigint NOT NULL,
+    kind public.account_kind NOT NULL,
+    user_id uuid,
+    market_id uuid,
+    balance_micros bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT accounts_never_go_below_zero CHECK (((balance_micros >= 0) OR ((kind)::text = 'external'::text))),
+    CONSTRAINT accounts_of_people_are_above_zero CHECK (((id > 0) = (user_id IS NOT NULL)))
+)
+WITH (fillfactor='50');
+
+CREATE TABLE public.audit_log (
+    id bigint NOT NULL,
+    actor_id uuid,
+    action text NOT NULL,
+    resource text NOT NULL,
+    resource_id text,
+    request_id text,
+    ip text,
+    changes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.audit_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.audit_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.auth_challenges (
+    nonce text NOT NULL,
+    address text NOT NULL,
+    chain text NOT NULL,
+    message text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    consumed_at timestamp with time zone,
+    CONSTRAINT auth_challenges_nonce_is_long CHECK ((length(nonce) >= 16))
+);
+
+CREATE TABLE public.dead_letters (
+    id bigint NOT NULL,
+    workflow text NOT NULL,
+    item text NOT NULL,
+    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    error text NOT NULL,
+    failures integer NOT NULL,
+    status text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT dead_letters_count_from_one CHECK ((failures >= 1)),
+    CONSTRAINT dead_letters_status_is_known CHECK ((status = ANY (ARRAY['pending'::text, 'manual_review'::text, 'resolved'::text, 'discarded'::text])))
+);
+
+ALTER TABLE public.dead_letters ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.dead_letters_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.escalations (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    market_id uuid,
+    reason text NOT NULL,
+    data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    status text DEFAULT 'open'::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    resolved_at timestamp with time zone,
+    CONSTRAINT escalations_kind_is_known CHECK ((kind = ANY (ARRAY['support'::text, 'settlement'::text, 'resolution'::text]))),
+    CONSTRAINT escalations_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'resolved'::text])))
+);
+
+ALTER TABLE public.escalations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.escalations_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE SEQUENCE public.fill_ids
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE public.fills (
+    id bigint DEFAULT nextval('public.fill_ids'::regclass) NOT NULL,
+    market_id uuid NOT NULL,
+    outcome smallint NOT NULL,
+    taker_order_id uuid NOT NULL,
+    maker_order_id uuid NOT NULL,
+    taker_id uuid NOT NULL,
+    maker_id uuid NOT NULL,
+    kind public.fill_kind NOT NULL,
+    taker_side public.order_side NOT NULL,
+    taker_position public.order_position NOT NULL,
+    price_bps public.price_bps NOT NULL,
+    size_lots bigint NOT NULL,
+    fee_bps integer NOT NULL,
+    maker_rebate_bps integer NOT NULL,
+    rebate_micros bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT fills_trade_something CHECK ((size_lots > 0))
+);
+
+CREATE TABLE public.login_attempts (
+    bucket text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    attempts integer NOT NULL
+);
+
+CREATE TABLE public.market_clarifications (
+    id bigint NOT NULL,
+    market_id uuid NOT NULL,
+    body text NOT NULL,
+    body_bn text,
+    author uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT market_clarifications_say_something CHECK (((length(body) >= 1) AND (length(body) <= 10000)))
+);
+
+ALTER TABLE public.market_clarifications ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.market_clarifications_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.market_counters (
+    market_id uuid NOT NULL,
+    volume_micros bigint DEFAULT 0 NOT NULL,
+    trade_count bigint DEFAULT 0 NOT NULL,
+    unique_traders bigint DEFAULT 0 NOT NULL,
+    last_trade_at timestamp with time zone
+)
+WITH (fillfactor='50');
+
+CREATE TABLE public.market_ledgers (
+    market_id uuid NOT NULL,
+    orders_account bigint NOT NULL,
+    escrow_account bigint NOT NULL,
+    bonds_account bigint NOT NULL,
+    fees_account bigint NOT NULL
+);
+
+CREATE TABLE public.market_state_changes (
+    id bigint NOT NULL,
+    market_id uuid NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    actor uuid,
+    reason text,
+    created_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.market_state_changes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.market_state_changes_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.markets (
+    id uuid NOT NULL,
+    slug text NOT NULL,
+    question text NOT NULL,
+    question_bn text,
+    description text,
+    rules text,
+    category text,
+    tags text[] DEFAULT '{}'::text[] NOT NULL,
+    resolution_source text,
+    image_url text,
+    venue text DEFAULT 'native'::text NOT NULL,
+    condition_id text,
+    chain_address text,
+    chain_market_id text,
+    market_type text DEFAULT 'binary'::text NOT NULL,
+    state text DEFAULT 'PROPOSED'::text NOT NULL,
+    trading_status text DEFAULT 'open'::text NOT NULL,
+    tick_size_bps integer DEFAULT 100 NOT NULL,
+    min_size_lots bigint DEFAULT 100 NOT NULL,
+    fee_bps integer DEFAULT 0 NOT NULL,
+    maker_rebate_bps integer DEFAULT 0 NOT NULL,
+    opens_at timestamp with time zone,
+    closes_at timestamp with time zone NOT NULL,
+    resolution_rule jsonb,
+    dispute_window_s integer DEFAULT 172800 NOT NULL,
+    proposed_payout_bps integer[],
+    proposed_at timestamp with time zone,
+    proposed_by uuid,
+    resolution_evidence jsonb,
+    final_payout_bps integer[],
+    finalized_at timestamp with time zone,
+    settled_at timestamp with time zone,
+    claims_enabled boolean DEFAULT false NOT NULL,
+    claims_available_at timestamp with time zone,
+    last_state_change_tx text,
+    creator uuid,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    search_text text DEFAULT ''::text NOT NULL,
+    search_tokens tsvector GENERATED ALWAYS AS (array_to_tsvector(array_remove(string_to_array(search_text, ' '::text), ''::text))) STORED,
+    CONSTRAINT markets_are_final_with_a_payout CHECK (((state <> 'FINALIZED'::text) OR (final_payout_bps IS NOT NULL))),
+    CONSTRAINT markets_close_after_they_open CHECK (((opens_at IS NULL) OR (closes_at > opens_at))),
+    CONSTRAINT markets_dispute_window_is_not_negative CHECK ((dispute_window_s >= 0)),
+    CONSTRAINT markets_fee_is_a_share CHECK (((fee_bps >= 0) AND (fee_bps <= 10000))),
+    CONSTRAINT markets_min_size_is_positive CHECK (((min_size_lots >= 1) AND (min_size_lots <= '100000000000'::bigint))),
+    CONSTRAINT markets_question_is_not_empty CHECK (((length(question) >= 1) AND (length(question) <= 1000))),
+    CONSTRAINT markets_rebate_is_a_share CHECK (((maker_rebate_bps >= 0) AND (maker_rebate_bps <= 10000))),
+    CONSTRAINT markets_slug_is_short CHECK (((length(slug) >= 1) AND (length(slug) <= 200))),
+    CONSTRAINT markets_state_is_known CHECK ((state = ANY (ARRAY['PROPOSED'::text, 'APPROVED'::text, 'ACTIVE'::text, 'RESOLVING'::text, 'DISPUTED'::text, 'FINALIZED'::text, 'CANCELLED'::text]))),
+    CONSTRAINT markets_tick_divides_the_payout CHECK ((((tick_size_bps >= 1) AND (tick_size_bps <= 5000)) AND ((10000 % tick_size_bps) = 0))),
+    CONSTRAINT markets_trading_status_is_known CHECK ((trading_status = ANY (ARRAY['open'::text, 'post_only'::text, 'cancel_only'::text, 'halted'::text]))),
+    CONSTRAINT markets_type_is_known CHECK ((market_type = ANY (ARRAY['binary'::text, 'multi_outcome'::text]))),
+    CONSTRAINT markets_venue_is_known CHECK ((venue = ANY (ARRAY['native'::text, 'solana'::text, 'polymarket'::text])))
+)
+WITH (fillfactor='80');
+
+CREATE SEQUENCE public.order_arrivals
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE public.orders (
+    id uuid NOT NULL,
+    seq bigint DEFAULT nextval('public.order_arrivals'::regclass) NOT NULL,
+    user_id uuid NOT NULL,
+    account_id bigint NOT NULL,
+    market_id uuid NOT NULL,
+    outcome smallint NOT NULL,
+    "position" public.order_position NOT NULL,
+    side public.order_side NOT NULL,
+    type public.order_type NOT NULL,
+    price_bps public.price_bps NOT NULL,
+    size_lots bigint NOT NULL,
+    amount_micros bigint,
+    post_only boolean DEFAULT false NOT NULL,
+    self_trade_prevention text DEFAULT 'cancel_taker'::text NOT NULL,
+    client_order_id text,
+    request_hash bytea,
+    expires_at timestamp with time zone,
+    book_side public.book_side NOT NULL,
+    book_price_bps public.price_bps NOT NULL,
+    status public.order_status NOT NULL,
+    is_open boolean NOT NULL,
+    filled_lots bigint DEFAULT 0 NOT NULL,
+    remaining_lots bigint DEFAULT 0 NOT NULL,
+    placed_status public.order_status NOT NULL,
+    placed_filled_lots bigint DEFAULT 0 NOT NULL,
+    placed_cost_micros bigint DEFAULT 0 NOT NULL,
+    fee_micros bigint DEFAULT 0 NOT NULL,
+    strategy_id uuid,
+    strategy_run_id uuid,
+    error text,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT orders_fill_no_more_than_their_size CHECK (((filled_lots + remaining_lots) <= size_lots)),
+    CONSTRAINT orders_rest_only_while_open CHECK ((is_open = (remaining_lots > 0)))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE public.outbox (
+    id bigint NOT NULL,
+    topic text NOT NULL,
+    market_id uuid,
+    payload jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    published_at timestamp with time zone
+);
+
+ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.outcomes (
+    market_id uuid NOT NULL,
+    outcome smallint NOT NULL,
+    label text NOT NULL,
+    label_bn text,
+    last_price_bps public.price_bps,
+    previous_price_bps integer,
+    change_24h_bps integer,
+    volume_micros bigint DEFAULT 0 NOT NULL,
+    trade_count bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT outcomes_are_numbered_from_zero CHECK (((outcome >= 0) AND (outcome <= 49)))
+)
+WITH (fillfactor='50');
+
+CREATE TABLE public.positions (
+    market_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    outcome smallint NOT NULL,
+    "position" public.order_position NOT NULL,
+    held_lots bigint DEFAULT 0 NOT NULL,
+    locked_lots bigint DEFAULT 0 NOT NULL,
+    cost_micros bigint DEFAULT 0 NOT NULL,
+    realised_micros bigint DEFAULT 0 NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT positions_lock_no_more_than_is_held CHECK (((locked_lots >= 0) AND (locked_lots <= held_lots)))
+)
+WITH (fillfactor='60');
+
+CREATE TABLE public.price_bars (
+    market_id uuid NOT NULL,
+    outcome smallint NOT NULL,
+    interval_s integer NOT NULL,
+    bucket timestamp with time zone NOT NULL,
+    open_bps integer NOT NULL,
+    high_bps integer NOT NULL,
+    low_bps integer NOT NULL,
+    close_bps integer NOT NULL,
+    volume_micros bigint NOT NULL,
+    volume_lots bigint NOT NULL,
+    trade_count integer NOT NULL
+)
+WITH (fillfactor='70');
+
+CREATE TABLE public.price_feeds (
+    source text NOT NULL,
+    symbol text NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    value numeric(38,18) NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT price_feeds_value_is_positive CHECK ((value > (0)::numeric))
+);
+
+CREATE TABLE public.price_points (
+    market_id uuid NOT NULL,
+    outcome smallint NOT NULL,
+    slot timestamp with time zone NOT NULL,
+    mid_bps integer NOT NULL,
+    last_price_bps integer,
+    best_bid_bps integer,
+    best_ask_bps integer,
+    spread_bps integer,
+    bid_depth_lots bigint NOT NULL,
+    ask_depth_lots bigint NOT NULL,
+    liquidity_micros bigint NOT NULL,
+    volume_micros bigint NOT NULL
+);
+
+CREATE TABLE public.schema_migrations (
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE public.sessions (
+    token_hash bytea NOT NULL,
+    user_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT sessions_end_after_they_start CHECK ((expires_at > created_at)),
+    CONSTRAINT sessions_hash_is_sha256 CHECK ((length(token_hash) = 32))
+);
+
+CREATE TABLE public.settlements (
+    market_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    amount_micros bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT settlements_are_not_negative CHECK ((amount_micros >= 0))
+);
+
+CREATE SEQUENCE public.transfer_ids
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE public.transfer_keys (
+    kind text NOT NULL,
+    reference text NOT NULL,
+    transfer_id bigint NOT NULL
+);
+
+CREATE TABLE public.transfers (
+    id bigint DEFAULT nextval('public.transfer_ids'::regclass) NOT NULL,
+    debit_account bigint NOT NULL,
+    credit_account bigint NOT NULL,
+    amount_micros bigint NOT NULL,
+    kind text NOT NULL,
+    reference text NOT NULL,
+    market_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT transfers_move_something CHECK ((amount_micros > 0))
+);
+
+CREATE TABLE public.users (
+    id uuid NOT NULL,
+    address text NOT NULL,
+    chain text NOT NULL,
+    display_name text,
+    language text DEFAULT 'en'::text NOT NULL,
+    role text DEFAULT 'user'::text NOT NULL,
+    closed_only boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT users_chain_is_known CHECK ((chain = ANY (ARRAY['evm'::text, 'solana'::text]))),
+    CONSTRAINT users_display_name_is_short CHECK (((length(display_name) >= 1) AND (length(display_name) <= 100))),
+    CONSTRAINT users_language_is_known CHECK ((language = ANY (ARRAY['en'::text, 'bn'::text]))),
+    CONSTRAINT users_role_is_known CHECK ((role = ANY (ARRAY['user'::text, 'admin'::text, 'super_admin'::text])))
+);
+
+CREATE TABLE public.workflow_runs (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    slot timestamp with time zone NOT NULL,
+    part integer NOT NULL,
+    message_id text NOT NULL,
+    group_run_id uuid,
+    attempt integer NOT NULL,
+    status text NOT NULL,
+    counts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    error text,
+    next_cursor jsonb,
+    lease_until timestamp with time zone NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT workflow_runs_finish_when_they_stop CHECK (((status = 'running'::text) = (finished_at IS NULL))),
+    CONSTRAINT workflow_runs_part_is_counted CHECK (((part >= 0) AND (part <= 10000))),
+    CONSTRAINT workflow_runs_status_is_known CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'partial'::text, 'failed'::text])))
+);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_are_one_for_each_owner UNIQUE NULLS NOT DISTINCT (kind, user_id, market_id);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.auth_challenges
+    ADD CONSTRAINT auth_challenges_pkey PRIMARY KEY (nonce);
+
+ALTER TABLE ONLY public.dead_letters
+    ADD CONSTRAINT dead_letters_have_one_row_per_item UNIQUE (workflow, item);
+
+ALTER TABLE ONLY public.dead_letters
+    ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.escalations
+    ADD CONSTRAINT escalations_are_opened_once_per_subject UNIQUE (kind, subject);
+
+ALTER TABLE ONLY public.escalations
+    ADD CONSTRAINT escalations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.login_attempts
+    ADD CONSTRAINT login_attempts_pkey PRIMARY KEY (bucket, window_start);
+
+ALTER TABLE ONLY public.market_clarifications
+    ADD CONSTRAINT market_clarifications_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.market_counters
+    ADD CONSTRAINT market_counters_pkey PRIMARY KEY (market_id);
+
+ALTER TABLE ONLY public.market_ledgers
+    ADD CONSTRAINT market_ledgers_pkey PRIMARY KEY (market_id);
+
+ALTER TABLE ONLY public.market_state_changes
+    ADD CONSTRAINT market_state_changes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.markets
+    ADD CONSTRAINT markets_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.markets
+    ADD CONSTRAINT markets_slug_is_unique UNIQUE (slug);
+
+ALTER TABLE ONLY public.orders
+    ADD CONSTRAINT orders_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.outcomes
+    ADD CONSTRAINT outcomes_pkey PRIMARY KEY (market_id, outcome);
+
+ALTER TABLE ONLY public.positions
+    ADD CONSTRAINT positions_pkey PRIMARY KEY (market_id, user_id, outcome, "position");
+
+ALTER TABLE ONLY public.price_bars
+    ADD CONSTRAINT price_bars_pkey PRIMARY KEY (market_id, outcome, interval_s, bucket);
+
+ALTER TABLE ONLY public.price_feeds
+    ADD CONSTRAINT price_feeds_pkey PRIMARY KEY (symbol, source, observed_at);
+
+ALTER TABLE ONLY public.price_points
+    ADD CONSTRAINT price_points_pkey PRIMARY KEY (market_id, outcome, slot);
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
+
+ALTER TABLE ONLY public.settlements
+    ADD CONSTRAINT settlements_pay_each_holder_once PRIMARY KEY (market_id, user_id);
+
+ALTER TABLE ONLY public.transfer_keys
+    ADD CONSTRAINT transfers_have_one_reference_of_a_kind PRIMARY KEY (kind, reference);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_have_one_row_per_wallet UNIQUE (chain, address);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.workflow_runs
+    ADD CONSTRAINT workflow_runs_complete_once_per_message UNIQUE (name, message_id);
+
+ALTER TABLE ONLY public.workflow_runs
+    ADD CONSTRAINT workflow_runs_complete_once_per_slot UNIQUE (name, slot, part);
+
+ALTER TABLE ONLY public.workflow_runs
+    ADD CONSTRAINT workflow_runs_pkey PRIMARY KEY (id);
+
+CREATE INDEX accounts_by_market ON public.accounts USING btree (market_id) WHERE (market_id IS NOT NULL);
+
+CREATE INDEX accounts_by_user ON public.accounts USING btree (user_id) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX audit_log_by_actor ON public.audit_log USING btree (actor_id, created_at DESC);
+
+CREATE INDEX audit_log_by_resource ON public.audit_log USING btree (resource, resource_id, created_at DESC);
+
+CREATE INDEX auth_challenges_by_expiry ON public.auth_challenges USING btree (expires_at);
+
+CREATE INDEX escalations_open ON public.escalations USING btree (created_at) WHERE (status = 'open'::text);
+
+CREATE INDEX fills_by_maker_order ON public.fills USING btree (maker_order_id);
+
+CREATE INDEX fills_by_market ON public.fills USING btree (market_id, id DESC);
+
+CREATE INDEX fills_by_taker_order ON public.fills USING btree (taker_order_id);
+
+CREATE INDEX market_clarifications_by_market ON public.market_clarifications USING btree (market_id, id);
+
+CREATE INDEX market_state_changes_by_market ON public.market_state_changes USING btree (market_id, id);
+
+CREATE INDEX markets_by_category ON public.markets USING btree (category, created_at DESC);
+
+CREATE INDEX markets_by_creation ON public.markets USING btree (created_at DESC, id);
+
+CREATE INDEX markets_by_state ON public.markets USING btree (state, closes_at);
+
+CREATE INDEX markets_by_words ON public.markets USING gin (search_tokens);
+
+CREATE INDEX markets_unsettled ON public.markets USING btree (finalized_at) WHERE ((state = 'FINALIZED'::text) AND (settled_at IS NULL));
+
+CREATE INDEX orders_asks ON public.orders USING btree (market_id, outcome, book_price_bps, seq) WHERE (is_open AND ((book_side)::text = 'ask'::text));
+
+CREATE INDEX orders_bids ON public.orders USING btree (market_id, outcome, book_price_bps DESC, seq) WHERE (is_open AND ((book_side)::text = 'bid'::text));
+
+CREATE INDEX orders_by_user ON public.orders USING btree (user_id, seq DESC);
+
+CREATE UNIQUE INDEX orders_client_order_id_is_used_once ON public.orders USING btree (user_id, client_order_id) WHERE (client_order_id IS NOT NULL);
+
+CREATE INDEX orders_open_by_user ON public.orders USING btree (user_id, market_id, seq) WHERE is_open;
+
+CREATE INDEX outbox_unpublished ON public.outbox USING btree (id) WHERE (published_at IS NULL);
+
+CREATE INDEX positions_by_user ON public.positions USING btree (user_id, market_id);
+
+CREATE INDEX price_feeds_by_time ON public.price_feeds USING btree (observed_at);
+
+CREATE INDEX sessions_by_expiry ON public.sessions USING btree (expires_at);
+
+CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id) WHERE (revoked_at IS NULL);
+
+CREATE INDEX settlements_by_user ON public.settlements USING btree (user_id, created_at);
+
+CREATE INDEX transfers_into_people ON public.transfers USING btree (credit_account, id) WHERE (credit_account > 0);
+
+CREATE INDEX transfers_out_of_people ON public.transfers USING btree (debit_account, id) WHERE (debit_account > 0);
+
+CREATE INDEX workflow_runs_by_group ON public.workflow_runs USING btree (group_run_id) WHERE (group_run_id IS NOT NULL);
+
+CREATE INDEX workflow_runs_by_start ON public.workflow_runs USING btree (started_at DESC);
+
+CREATE TRIGGER markets_keep_search_text BEFORE INSERT OR UPDATE OF question, question_bn, slug, category, tags ON public.markets FOR EACH ROW EXECUTE FUNCTION public.keep_search_text();
+
+CREATE TRIGGER markets_open_their_accounts AFTER INSERT ON public.markets FOR EACH ROW EXECUTE FUNCTION public.open_market_accounts();
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.market_clarifications
+    ADD CONSTRAINT market_clarifications_author_fkey FOREIGN KEY (author) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.market_clarifications
+    ADD CONSTRAINT market_clarifications_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.market_counters
+    ADD CONSTRAINT market_counters_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.market_ledgers
+    ADD CONSTRAINT market_ledgers_bonds_account_fkey FOREIGN KEY (bonds_account) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.market_ledgers
+    ADD CONSTRAINT market_ledgers_escrow_account_fkey FOREIGN KEY (escrow_account) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.market_ledgers
+    ADD CONSTRAINT market_ledgers_fees_account_fkey FOREIGN KEY (fees_account) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.market_ledgers
+    ADD CONSTRAINT market_ledgers_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.market_ledgers
+    ADD CONSTRAINT market_ledgers_orders_account_fkey FOREIGN KEY (orders_account) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.market_state_changes
+    ADD CONSTRAINT market_state_changes_actor_fkey FOREIGN KEY (actor) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.market_state_changes
+    ADD CONSTRAINT market_state_changes_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.markets
+    ADD CONSTRAINT markets_creator_fkey FOREIGN KEY (creator) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.markets
+    ADD CONSTRAINT markets_proposed_by_fkey FOREIGN KEY (proposed_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.outcomes
+    ADD CONSTRAINT outcomes_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.positions
+    ADD CONSTRAINT positions_name_an_outcome FOREIGN KEY (market_id, outcome) REFERENCES public.outcomes(market_id, outcome);
+
+ALTER TABLE ONLY public.positions
+    ADD CONSTRAINT positions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.settlements
+    ADD CONSTRAINT settlements_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.settlements
+    ADD CONSTRAINT settlements_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY accounts_are_open_to_staff ON public.accounts TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY accounts_are_seen_by_their_owner ON public.accounts FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
+ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY audit_log_is_open_to_staff ON public.audit_log TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY audit_log_shows_ones_own ON public.audit_log TO presage_api USING ((actor_id = ( SELECT public.actor_id() AS actor_id))) WITH CHECK ((actor_id = ( SELECT public.actor_id() AS actor_id)));
+
+ALTER TABLE public.auth_challenges ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY auth_challenges_are_swept_by_workers ON public.auth_challenges TO presage_worker USING (true);
+
+ALTER TABLE public.fills ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY fills_are_open_to_staff ON public.fills TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY fills_are_seen_by_both_sides ON public.fills FOR SELECT TO presage_api USING (((taker_id = ( SELECT public.actor_id() AS actor_id)) OR (maker_id = ( SELECT public.actor_id() AS actor_id))));
+
+ALTER TABLE public.login_attempts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY login_attempts_are_swept_by_workers ON public.login_attempts TO presage_worker USING (true);
+
+ALTER TABLE public.orders ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY orders_are_open_to_staff ON public.orders TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY orders_are_seen_by_their_owner ON public.orders FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
+ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY outbox_is_swept_by_workers ON public.outbox TO presage_worker USING (true) WITH CHECK (true);
+
+ALTER TABLE public.positions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY positions_are_open_to_staff ON public.positions TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY positions_are_seen_by_their_holder ON public.positions FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY sessions_are_open_to_staff ON public.sessions TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+ALTER TABLE public.settlements ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY settlements_are_open_to_staff ON public.settlements TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY settlements_are_seen_by_the_paid ON public.settlements FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
+ALTER TABLE public.transfer_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.transfers ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY transfers_are_open_to_staff ON public.transfers TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY transfers_are_seen_by_both_sides ON public.transfers FOR SELECT TO presage_api USING (((debit_account = ( SELECT a.id
+   FROM public.accounts a
+  WHERE (a.user_id = ( SELECT public.actor_id() AS actor_id)))) OR (credit_account = ( SELECT a.id
+   FROM public.accounts a
+  WHERE (a.user_id = ( SELECT public.actor_id() AS actor_id))))));
+
+ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY users_are_open_to_staff ON public.users TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY users_see_themselves ON public.users TO presage_api USING ((id = ( SELECT public.actor_id() AS actor_id))) WITH CHECK ((id = ( SELECT public.actor_id() AS actor_id)));
+
+GRANT ALL ON SCHEMA public TO presage_owner;
+GRANT USAGE ON SCHEMA public TO presage_api;
+GRANT USAGE ON SCHEMA public TO presage_admin;
+GRANT USAGE ON SCHEMA public TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.account_of(p_kind text, p_user_id uuid, p_market_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.actor_id() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.actor_id() TO presage_api;
+GRANT ALL ON FUNCTION public.actor_id() TO presage_admin;
+GRANT ALL ON FUNCTION public.actor_id() TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.add_shares(p_market_id uuid, p_user_id uuid, p_outcome smallint, p_position text, p_lots bigint, p_cost_micros bigint, p_realised_micros bigint, p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.book_summary(p_market_id uuid, p_outcome smallint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.cancel_order(p_order_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.cancel_order(p_order_id uuid, p_now timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.cancel_orders(p_market_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.cancel_orders(p_market_id uuid, p_now timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.cash_account(p_user_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.count_login_attempt(p_bucket text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.count_login_attempt(p_bucket text, p_now timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain text, p_message text, p_now timestamp with time zone, p_expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain text, p_message text, p_now timestamp with time zone, p_expires_at timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) TO presage_api;
+GRANT ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) TO presage_admin;
+GRANT ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.find_outcome(p_market text, p_outcome text, p_position text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.find_outcome(p_market text, p_outcome text, p_position text) TO presage_api;
+GRANT ALL ON FUNCTION public.find_outcome(p_market text, p_outcome text, p_position text) TO presage_admin;
+GRANT ALL ON FUNCTION public.find_outcome(p_market text, p_outcome text, p_position text) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.find_session(p_token_hash bytea, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.find_session(p_token_hash bytea, p_now timestamp with time zone) TO presage_api;
+GRANT ALL ON FUNCTION public.find_session(p_token_hash bytea, p_now timestamp with time zone) TO presage_admin;
+GRANT ALL ON FUNCTION public.find_session(p_token_hash bytea, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.keep_search_text() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) TO presage_api;
+GRANT ALL ON FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) TO presage_admin;
+GRANT ALL ON FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.market_holders(p_market_id uuid, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.market_holders(p_market_id uuid, p_limit integer) TO presage_api;
+GRANT ALL ON FUNCTION public.market_holders(p_market_id uuid, p_limit integer) TO presage_admin;
+GRANT ALL ON FUNCTION public.market_holders(p_market_id uuid, p_limit integer) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.market_moves() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.market_quotes(p_market_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.market_quotes(p_market_id uuid) TO presage_api;
+GRANT ALL ON FUNCTION public.market_quotes(p_market_id uuid) TO presage_admin;
+GRANT ALL ON FUNCTION public.market_quotes(p_market_id uuid) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.market_stats(p_market_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.market_stats(p_market_id uuid, p_now timestamp with time zone) TO presage_api;
+GRANT ALL ON FUNCTION public.market_stats(p_market_id uuid, p_now timestamp with time zone) TO presage_admin;
+GRANT ALL ON FUNCTION public.market_stats(p_market_id uuid, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_before_id bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_before_id bigint, p_limit integer) TO presage_api;
+GRANT ALL ON FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_before_id bigint, p_limit integer) TO presage_admin;
+GRANT ALL ON FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_before_id bigint, p_limit integer) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.misfit_of_order(p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_tick_size_bps integer, p_min_size_lots bigint, p_fee_bps integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.normalise_search(p_text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.normalise_search(p_text text) TO presage_api;
+GRANT ALL ON FUNCTION public.normalise_search(p_text text) TO presage_admin;
+GRANT ALL ON FUNCTION public.normalise_search(p_text text) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.open_market_accounts() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid, p_now timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.post_transfer(p_debit_kind text, p_debit_user uuid, p_credit_kind text, p_credit_user uuid, p_market_id uuid, p_amount_micros bigint, p_kind text, p_reference text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.post_transfer(p_debit_kind text, p_debit_user uuid, p_credit_kind text, p_credit_user uuid, p_market_id uuid, p_amount_micros bigint, p_kind text, p_reference text, p_now timestamp with time zone) TO presage_admin;
+GRANT ALL ON FUNCTION public.post_transfer(p_debit_kind text, p_debit_user uuid, p_credit_kind text, p_credit_user uuid, p_market_id uuid, p_amount_micros bigint, p_kind text, p_reference text, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.presage_audit() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.presage_audit() TO presage_admin;
+GRANT ALL ON FUNCTION public.presage_audit() TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.record_trades(p_market_id uuid, p_outcome smallint, p_first_bps integer, p_last_bps integer, p_volume_micros bigint, p_volume_lots bigint, p_trades integer, p_new_traders integer, p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.release_market_orders(p_market_id uuid, p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.release_market_orders(p_market_id uuid, p_limit integer, p_now timestamp with time zone) TO presage_admin;
+GRANT ALL ON FUNCTION public.release_market_orders(p_market_id uuid, p_limit integer, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.release_orders(p_order_ids uuid[], p_status text, p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.replayed_order(p_order_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.revoke_sessions(p_ip text, p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.revoke_sessions(p_ip text, p_request_id text, p_now timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.search_query(p_text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.search_query(p_text text) TO presage_api;
+GRANT ALL ON FUNCTION public.search_query(p_text text) TO presage_admin;
+GRANT ALL ON FUNCTION public.search_query(p_text text) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.settle_market(p_market_id uuid, p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.settle_market(p_market_id uuid, p_limit integer, p_now timestamp with time zone) TO presage_admin;
+GRANT ALL ON FUNCTION public.settle_market(p_market_id uuid, p_limit integer, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.sign_in(p_nonce text, p_address text, p_message text, p_user_id uuid, p_token_hash bytea, p_is_bootstrap_admin boolean, p_ip text, p_request_id text, p_now timestamp with time zone, p_expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sign_in(p_nonce text, p_address text, p_message text, p_user_id uuid, p_token_hash bytea, p_is_bootstrap_admin boolean, p_ip text, p_request_id text, p_now timestamp with time zone, p_expires_at timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.snapshot_prices(p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.snapshot_prices(p_now timestamp with time zone) TO presage_admin;
+GRANT ALL ON FUNCTION public.snapshot_prices(p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_admin;
+GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.wallet_of(p_user_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.wallet_of(p_user_id uuid) TO presage_api;
+GRANT ALL ON FUNCTION public.wallet_of(p_user_id uuid) TO presage_admin;
+GRANT ALL ON FUNCTION public.wallet_of(p_user_id uuid) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.why_not_trading(p_venue text, p_state text, p_trading_status text, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_post_only boolean, p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.write_fills(p_fills public.fill_draft[], p_market_id uuid, p_outcome smallint, p_order_id uuid, p_taker_id uuid, p_side text, p_position text, p_fee_bps integer, p_maker_rebate_bps integer, p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.write_many_fills(p_fills public.fill_draft[], p_market_id uuid, p_outcome smallint, p_order_id uuid, p_taker_id uuid, p_side text, p_position text, p_fee_bps integer, p_maker_rebate_bps integer, p_now timestamp with time zone) FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.accounts TO presage_api;
+GRANT SELECT ON TABLE public.accounts TO presage_admin;
+GRANT SELECT ON TABLE public.accounts TO presage_worker;
+
+GRANT SELECT,INSERT ON TABLE public.audit_log TO presage_api;
+GRANT SELECT,INSERT ON TABLE public.audit_log TO presage_admin;
+GRANT SELECT,INSERT ON TABLE public.audit_log TO presage_worker;
+
+GRANT SELECT,DELETE ON TABLE public.auth_challenges TO presage_worker;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dead_letters TO presage_worker;
+GRANT SELECT,UPDATE ON TABLE public.dead_letters TO presage_admin;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.escalations TO presage_worker;
+GRANT SELECT,UPDATE ON TABLE public.escalations TO presage_admin;
+
+GRANT SELECT ON TABLE public.fills TO presage_api;
+GRANT SELECT ON TABLE public.fills TO presage_admin;
+GRANT SELECT ON TABLE public.fills TO presage_worker;
+
+GRANT SELECT,DELETE ON TABLE public.login_attempts TO presage_worker;
+
+GRANT SELECT ON TABLE public.market_clarifications TO presage_api;
+GRANT SELECT,INSERT ON TABLE public.market_clarifications TO presage_admin;
+GRANT SELECT,INSERT ON TABLE public.market_clarifications TO presage_worker;
+
+GRANT SELECT ON TABLE public.market_counters TO presage_api;
+GRANT SELECT ON TABLE public.market_counters TO presage_admin;
+GRANT SELECT ON TABLE public.market_counters TO presage_worker;
+
+GRANT SELECT ON TABLE public.market_ledgers TO presage_admin;
+GRANT SELECT ON TABLE public.market_ledgers TO presage_worker;
+
+GRANT SELECT ON TABLE public.market_state_changes TO presage_api;
+GRANT SELECT,INSERT ON TABLE public.market_state_changes TO presage_admin;
+GRANT SELECT,INSERT ON TABLE public.market_state_changes TO presage_worker;
+
+GRANT SELECT ON TABLE public.markets TO presage_api;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.markets TO presage_admin;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.markets TO presage_worker;
+
+GRANT SELECT ON TABLE public.orders TO presage_api;
+GRANT SELECT ON TABLE public.orders TO presage_admin;
+GRANT SELECT ON TABLE public.orders TO presage_worker;
+
+GRANT SELECT,DELETE ON TABLE public.outbox TO presage_worker;
+
+GRANT UPDATE(published_at) ON TABLE public.outbox TO presage_worker;
+
+GRANT SELECT ON TABLE public.outcomes TO presage_api;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.outcomes TO presage_admin;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.outcomes TO presage_worker;
+
+GRANT SELECT ON TABLE public.positions TO presage_api;
+GRANT SELECT ON TABLE public.positions TO presage_admin;
+GRANT SELECT ON TABLE public.positions TO presage_worker;
+
+GRANT SELECT ON TABLE public.price_bars TO presage_api;
+GRANT SELECT ON TABLE public.price_bars TO presage_admin;
+GRANT SELECT ON TABLE public.price_bars TO presage_worker;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price_feeds TO presage_worker;
+GRANT SELECT ON TABLE public.price_feeds TO presage_admin;
+
+GRANT SELECT ON TABLE public.price_points TO presage_api;
+GRANT SELECT ON TABLE public.price_points TO presage_admin;
+GRANT SELECT ON TABLE public.price_points TO presage_worker;
+
+GRANT SELECT,DELETE ON TABLE public.sessions TO presage_worker;
+GRANT SELECT ON TABLE public.sessions TO presage_admin;
+
+GRANT UPDATE(revoked_at) ON TABLE public.sessions TO presage_admin;
+
+GRANT SELECT ON TABLE public.settlements TO presage_api;
+GRANT SELECT ON TABLE public.settlements TO presage_admin;
+GRANT SELECT ON TABLE public.settlements TO presage_worker;
+
+GRANT SELECT ON TABLE public.transfers TO presage_api;
+GRANT SELECT ON TABLE public.transfers TO presage_admin;
+GRANT SELECT ON TABLE public.transfers TO presage_worker;
+
+GRANT SELECT ON TABLE public.users TO presage_api;
+GRANT SELECT ON TABLE public.users TO presage_admin;
+GRANT SELECT ON TABLE public.users TO presage_worker;
+
+GRANT UPDATE(display_name) ON TABLE public.users TO presage_api;
+GRANT UPDATE(display_name) ON TABLE public.users TO presage_admin;
+
+GRANT UPDATE(language) ON TABLE public.users TO presage_api;
+GRANT UPDATE(language) ON TABLE public.users TO presage_admin;
+
+GRANT UPDATE(role) ON TABLE public.users TO presage_admin;
+
+GRANT UPDATE(closed_only) ON TABLE public.users TO presage_admin;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workflow_runs TO presage_worker;
+GRANT SELECT ON TABLE public.workflow_runs TO presage_admin;
