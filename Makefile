@@ -53,7 +53,7 @@ dev: setup ## Serve the platform on embedded servers (RESET=1 starts over, SEED=
 		$(if $(DISPATCH),--dispatch $(DISPATCH))
 
 test: setup ## Run the tests (ARGS="-k book" to choose)
-	@$(RUN) -m pytest -n 2 --dist loadfile -m "not soak" $(ARGS)
+	@$(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
 
 soak: setup ## Run the long tests
 	@$(RUN) -m pytest -n 2 -m soak $(ARGS)

@@ -5,8 +5,11 @@ replay writes it, and gateway, emulators and handlers read it at each use.
 """
 
 import os
-import time
 from pathlib import Path
+
+from presage.clock import now_ms
+
+__all__ = ["CLOCK_VARIABLE", "now_ms", "set_clock", "simulated"]
 
 CLOCK_VARIABLE = "PRESAGE_CLOCK_FILE"
 
@@ -14,14 +17,6 @@ CLOCK_VARIABLE = "PRESAGE_CLOCK_FILE"
 def simulated() -> bool:
     """Whether time is driven through a file."""
     return bool(os.environ.get(CLOCK_VARIABLE))
-
-
-def now_ms() -> int:
-    """Unix time in milliseconds."""
-    path = os.environ.get(CLOCK_VARIABLE)
-    if not path:
-        return time.time_ns() // 1_000_000
-    return int(Path(path).read_text(encoding="ascii"))
 
 
 def set_clock(path: Path, unix_ms: int) -> None:

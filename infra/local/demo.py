@@ -201,7 +201,7 @@ def _tell_outcomes(story: Story, recording: Recording) -> None:
     owner = driver.stack.database_urls["owner"]
     for market in recording.markets:
         market_id = story.driver.listed[market.slug]
-        found = operations.evidence(owner, market_id)
+        found = driver.admin.market(market_id)["resolutionEvidence"]
         _say(f"\n{market.question}")
         if found is None:
             _say("  No price within 5 s of the close: escalated to a person, nothing is guessed.")

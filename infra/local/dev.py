@@ -15,6 +15,7 @@ from infra.local import homes
 from infra.local.process import StartError
 from infra.local.stack import Stack, remove_state
 from infra.local.supervisor import ChildDiedError, interrupted_by_signals
+from infra.schedules import sync_stage
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 progress=_say,
             )
             with stack:
+                sync_stage(stack.env)
                 curls = [] if options.no_seed else _seed(stack)
                 _say(_table(stack))
                 for curl in curls:

@@ -55,17 +55,20 @@ def read_ticks(path: Path) -> list[FeedTick]:
     """The rows of a csv.gz with feed_ts_ms, full_accuracy_value (scaled by 1e18) and recv_ms.
 
     Raises:
-        ValueError, KeyError: a row or column is not of that shape.
+        ValueError: a row or column is not of that shape.
     """
     with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
-        return [
-            FeedTick(
-                recv_ms=int(row["recv_ms"]),
-                feed_ms=int(row["feed_ts_ms"]),
-                value=Decimal(f"{int(row['full_accuracy_value'])}E-18"),
-            )
-            for row in csv.DictReader(lines)
-        ]
+        try:
+            return [
+                FeedTick(
+                    recv_ms=int(row["recv_ms"]),
+                    feed_ms=int(row["feed_ts_ms"]),
+                    value=Decimal(f"{int(row['full_accuracy_value'])}E-18"),
+                )
+                for row in csv.DictReader(lines)
+            ]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path}: no column {error}") from error
 
 
 class TickStore:

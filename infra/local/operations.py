@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
@@ -95,15 +94,6 @@ def leftovers(owner_url: str) -> Leftovers:
     if row is None:
         raise LookupError("an aggregate always answers a row")
     return Leftovers(*row)
-
-
-def evidence(owner_url: str, market_id: str) -> dict[str, Any] | None:
-    """What a market's outcome was proposed on."""
-    with psycopg.connect(owner_url) as database:
-        row = database.execute(
-            "select resolution_evidence from markets where id = %s", (market_id,)
-        ).fetchone()
-    return row[0] if row else None
 
 
 def payouts(owner_url: str, market_id: str) -> list[Payout]:

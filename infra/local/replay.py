@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from httpx import HTTPError
 
 from infra.local import homes, operations
 from infra.local.agents import Maker, Momentum, Noise
+from infra.local.client import ApiError
 from infra.local.clock import set_clock
 from infra.local.feed import FeedServer, FeedTick, PriceFeed, read_ticks
 from infra.local.process import StartError
@@ -29,6 +31,8 @@ from presage.money import MICROS
 
 SETTLING_S = 1_800  # how long the clock goes on for what is still open after the last close
 PROGRESS_EVERY_S = 3.0
+# What a bad file, a stack that does not start, or a platform that does not answer raises.
+_FAILURES = (ReplayDataError, StartError, ApiError, HTTPError, OSError, ValueError)
 
 type Say = Callable[[str], None]
 
@@ -98,6 +102,8 @@ def replay(
             left = settle(driver, step_s=STEP_S)
             say(_settled(driver, left))
             verdicts = judge(driver, recording.markets, recording.labels)
+            for sample in driver.traffic.samples:
+                say(f"error: {sample}")
             return summary(driver, verdicts, seconds), verdicts
 
 
@@ -142,7 +148,7 @@ def _settled(driver: Driver, left: operations.Leftovers) -> str:
     return (
         f"settled by {_clock(driver.now_s)}: {left.escalated} escalated, {left.open} unfinished, "
         f"{left.dead_letters} dead letters; {done.delivered} deliveries, "
-        f"{done.busy} busy, {done.failed} failed"
+        f"{done.busy} busy, {done.failed} failed, {done.dead_lettered} given up"
     )
 
 
@@ -186,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("stopped")
         return 130
-    except (ReplayDataError, StartError, OSError, ValueError, KeyError) as error:
+    except _FAILURES as error:
         _say(f"cannot replay: {error}")
         return 1
     for one in verdicts:

@@ -262,11 +262,10 @@ class Driver:
     def _look_into_failures(self) -> None:
         query: dict[str, str | int] = {"state": "ERROR", "fromDate": self.now_ms}
         found = self._qstash.get("/v2/events", params=query).raise_for_status().json()
-        busy = sum(
-            one["responseStatus"] == HTTPStatus.SERVICE_UNAVAILABLE for one in found["events"]
-        )
+        statuses = [one["responseStatus"] for one in found["events"]]
+        busy = statuses.count(HTTPStatus.SERVICE_UNAVAILABLE)
         self.deliveries.busy += busy
-        self.deliveries.failed += len(found["events"]) - busy
+        self.deliveries.failed += len(statuses) - busy
 
     def _proposal(self, market: ReplayMarket) -> dict[str, Any]:
         opens, closes = _iso(market.start_s), _iso(market.end_s)
@@ -296,7 +295,10 @@ class Driver:
         """Fetch the ticks that have come since; prices reach the traders from nowhere else."""
         base, quote = self.symbol.split("/")
         pair = base + ("USDT" if quote == "USD" else quote)
-        since_ms = int(self._ticks[-1][0] * 1000) if self._ticks else self.now_ms - 120_000
+        # An answer holds a thousand seconds: never ask from the far side of a longer gap.
+        since_ms = self.now_ms - TICKS_KEPT_S * 1000
+        if self._ticks:
+            since_ms = max(since_ms, int(self._ticks[-1][0] * 1000))
         query: dict[str, str | int] = {
             "symbol": pair,
             "interval": "1s",

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 BPS = 10_000
 LOTS_PER_SHARE = 100
 MICROS = 1_000_000
-MAX_LOTS = 10**12  # ten billion shares: sums of price x lots stay inside a bigint
+MAX_LOTS = 10**11  # a thousand million shares: lots x p x (1 - p) stays inside a bigint
 MAX_MICROS = 10**15  # a billion in currency
 _MAX_TEXT = 40
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from presage import clock, config
 from presage.adapters import breaker
-from presage.errors import UpstreamError
+from presage.errors import UnprocessableError, UpstreamError
 
 TIMEOUT_S = 4.0
 ATTEMPTS = 3
@@ -38,6 +38,7 @@ def binance_spot(symbol: str) -> Tick:
 
     Raises:
         UpstreamError: it did not answer, or not with a price.
+        UnprocessableError: it does not know the symbol.
     """
     ticker = _get(
         "binance", f"{config.get('BINANCE_URL')}/api/v3/ticker/24hr", symbol=_pair(symbol)
@@ -54,6 +55,7 @@ def coinbase_spot(symbol: str) -> Tick:
 
     Raises:
         UpstreamError: it did not answer, or not with a price.
+        UnprocessableError: it does not know the symbol.
     """
     product = symbol.replace("/", "-")
     ticker = _get("coinbase", f"{config.get('COINBASE_URL')}/products/{product}/ticker")
@@ -72,6 +74,7 @@ def binance_history(symbol: str, since: datetime, until: datetime) -> list[Tick]
 
     Raises:
         UpstreamError: it did not answer, or not with klines.
+        UnprocessableError: it does not know the symbol.
     """
     klines = _get(
         "binance",
@@ -122,7 +125,8 @@ def _get_with_retries(source: str, url: str, params: dict[str, str | int]) -> An
                 response.raise_for_status()
                 return response.json()
         except httpx.HTTPStatusError as error:
-            raise UpstreamError(f"{source} refused the request.") from error
+            # Ours to mend and no outage: the breaker must not count it.
+            raise UnprocessableError(f"{source} does not know what was asked for.") from error
         except (httpx.HTTPError, ValueError) as error:
             if attempt == ATTEMPTS:
                 raise UpstreamError(f"{source} did not answer.") from error

@@ -86,7 +86,7 @@ def resolve_market(call: Call, request: ResolveMarket) -> MarketMoved:
         request.market_id,
         PAYOUTS_BPS[request.outcome],
         reason=request.reason,
-        evidence=request.evidence,
+        evidence=request.evidence.model_dump(mode="json", exclude_none=True),
     )
 
 

@@ -4,7 +4,7 @@ import re
 import uuid
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, HttpUrl, model_validator
 
@@ -111,11 +111,19 @@ class ApproveMarket(MoveMarket):
     maker_rebate_bps: Annotated[int, Field(ge=0, le=10_000)] | None = None
 
 
+class Evidence(RequestModel):
+    """What an outcome rests on."""
+
+    source: Annotated[str | None, Field(max_length=500)] = None
+    url: HttpUrl | None = None
+    note: Annotated[str | None, Field(max_length=5_000)] = None
+
+
 class ResolveMarket(MoveMarket):
     """The proposed outcome: VOID pays both sides equally."""
 
     outcome: Literal["YES", "NO", "VOID"]
-    evidence: Annotated[dict[str, Any], Field(default_factory=dict)]
+    evidence: Evidence = Evidence()
 
 
 class MarketMoved(ResponseModel):
@@ -240,6 +248,39 @@ class Holder(ResponseModel):
     share_bps: int
 
 
+class RuleView(ResponseModel):
+    """How a price decides a market; see `ResolutionRule`."""
+
+    kind: Literal["price_at"]
+    symbol: str
+    comparison: Literal["gte"]
+    reference: Literal["strike", "price_at_open"]
+    strike: str | None
+    open_at: datetime
+    close_at: datetime
+    tolerance_s: int
+
+
+class TickView(ResponseModel):
+    """A price that decided a market."""
+
+    source: str
+    symbol: str
+    observed_at: datetime
+    value: str
+
+
+class EvidenceView(ResponseModel):
+    """What the proposed outcome rests on: an admin's word, or the prices at the bounds."""
+
+    source: str | None = None
+    url: str | None = None
+    note: str | None = None
+    open: TickView | None = None
+    close: TickView | None = None
+    reference: str | None = None
+
+
 class MarketView(ResponseModel):
     """A market in full."""
 
@@ -263,9 +304,10 @@ class MarketView(ResponseModel):
     maker_rebate_bps: int
     opens_at: datetime | None
     closes_at: datetime
-    resolution_rule: dict[str, Any] | None
+    resolution_rule: RuleView | None
     dispute_window_s: int
     proposed_outcome: str | None
+    resolution_evidence: EvidenceView | None
     final_outcome: str | None
     claims_enabled: bool
     claims_available_at: datetime | None

@@ -72,7 +72,7 @@ order by x.sort_key desc, x.id desc;
 select m.id, m.slug, m.question, m.question_bn, m.description, m.rules, m.category, m.tags,
        m.resolution_source, m.image_url, m.venue, m.state, m.trading_status, m.market_type,
        m.tick_size_bps, m.min_size_lots, m.fee_bps, m.maker_rebate_bps, m.opens_at, m.closes_at,
-       m.resolution_rule, m.dispute_window_s, m.proposed_payout_bps, m.final_payout_bps,
+       m.resolution_rule, m.resolution_evidence, m.dispute_window_s, m.proposed_payout_bps, m.final_payout_bps,
        m.claims_enabled, m.claims_available_at, m.last_state_change_tx, m.settled_at,
        public.wallet_of(m.creator) as creator, m.created_at, m.updated_at, c.volume_micros
 from public.find_outcome(%(market)s, null, null) f

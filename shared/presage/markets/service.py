@@ -13,6 +13,7 @@ from presage.markets import history
 from presage.markets.models import (
     Bar,
     BookView,
+    EvidenceView,
     GetBook,
     GetMarket,
     GetPriceHistory,
@@ -25,6 +26,7 @@ from presage.markets.models import (
     MarketView,
     OutcomeView,
     PriceHistory,
+    RuleView,
     TradeView,
 )
 from presage.money import BPS
@@ -58,6 +60,7 @@ class _MarketRow:
     opens_at: datetime | None
     closes_at: datetime
     resolution_rule: dict[str, Any] | None
+    resolution_evidence: dict[str, Any] | None
     dispute_window_s: int
     proposed_payout_bps: list[int] | None
     final_payout_bps: list[int] | None
@@ -164,6 +167,10 @@ def get_market(call: Call, request: GetMarket) -> MarketView:
     fields = vars(row) | {
         "proposed_outcome": _outcome_name(row, row.proposed_payout_bps, outcomes),
         "final_outcome": _outcome_name(row, row.final_payout_bps, outcomes),
+        "resolution_rule": RuleView(**row.resolution_rule) if row.resolution_rule else None,
+        "resolution_evidence": (
+            EvidenceView(**row.resolution_evidence) if row.resolution_evidence else None
+        ),
         "outcomes": [view for outcome in outcomes for view in _sides(row, outcome)],
         "recent_bars": bars[::-1],
         "top_holders": holders,

@@ -60,6 +60,9 @@ def execute_crypto(run: Run) -> Outcome:
                     escalated += 1
                 case _:
                     pending += 1
+        except UnprocessableError as error:
+            escalations.open_for_market(run.call, market.id, error.message, market.resolution_rule)
+            escalated += 1
         except PresageError as error:
             run.fail(f"market:{market.id}", error)
     return Outcome(
@@ -84,7 +87,7 @@ def _keep_spot(run: Run) -> tuple[int, set[str]]:
         for source, fetch in _SOURCES.items():
             try:
                 tick = fetch(symbol)
-            except UpstreamError as error:
+            except (UpstreamError, UnprocessableError) as error:
                 metrics.count("PriceSourceFailures", source=source)
                 run.fail(f"spot:{source}:{symbol}", error)
                 continue
@@ -125,7 +128,6 @@ def _apply_rule(call: Call, market: upkeep.RuledMarket) -> str:
     open_tick = _tick_at(call, rule, rule.open_at) if rule.reference != "strike" else None
     decision = decide(rule, open_tick, close_tick)
     evidence = {
-        "rule": rule.model_dump(mode="json"),
         "open": _shown(open_tick),
         "close": _shown(close_tick),
         "reference": str(decision.reference) if decision.reference is not None else None,

@@ -16,6 +16,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 
+# On the hour both groups ask for the same snapshot: the hourly one waits until the other has made
+# it, and makes it when the other has failed.
+DELAYS_S = {"group_hourly": 60}
+
+
 def fan_out(run: Run) -> Outcome:
     """Publish the tasks of the group that `run` belongs to."""
     tasks = GROUPS[run.name]
@@ -25,6 +30,7 @@ def fan_out(run: Run) -> Outcome:
                 path=ROUTES[task].path,
                 body={"slot": run.slot.isoformat(), "groupRunId": str(run.id)},
                 deduplication_id=f"{run.id}:{task}",
+                delay_s=DELAYS_S.get(run.name, 0),
                 retries=ROUTES[task].retries,
             )
             for task in tasks

@@ -225,7 +225,7 @@ def test_the_dev_command_stops_on_a_signal(tmp_path: Path) -> None:
             [sys.executable, "-c", code, tmp_path / "state", tmp_path / "template.yaml"],
             stdout=out,
             cwd=PROJECT_ROOT,
-            env=os.environ | {"PYTHONPATH": f"{PROJECT_ROOT}"},
+            env=os.environ | {"PYTHONPATH": f"{PROJECT_ROOT}/shared:{PROJECT_ROOT}"},
         ) as process,
     ):
         deadline = time.monotonic() + 20

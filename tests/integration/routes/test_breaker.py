@@ -16,6 +16,7 @@ class Service:
         self.asked = 0
 
     def __call__(self) -> str:
+        """One call of it."""
         self.asked += 1
         if not self.works:
             raise UpstreamError

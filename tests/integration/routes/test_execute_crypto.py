@@ -143,6 +143,10 @@ def test_the_price_at_the_close_decides(
     _at(platform, CLOSE_S + 300)
     assert _counts(platform)["proposed"] == 1
     assert _proposed(platform, market) == ("RESOLVING", [10_000, 0])
+    shown = platform.call("get_market", market_id=market).data
+    assert shown["resolutionRule"]["strike"] == STRIKE
+    assert shown["resolutionEvidence"]["reference"] == STRIKE
+    assert Decimal(shown["resolutionEvidence"]["close"]["value"]) == Decimal(65000)
 
 
 @pytest.mark.usefixtures("qstash")
@@ -176,6 +180,22 @@ def test_a_gap_at_a_bound_asks_a_human_once(
     with platform.database.connect() as owner:
         asked = owner.execute("select kind, subject, status from escalations").fetchall()
     assert asked == [("resolution", market, "open")]
+
+
+@pytest.mark.usefixtures("qstash")
+def test_a_symbol_nobody_prices_asks_a_human(
+    platform: Platform, admin: Wallet, trader: Wallet, ticks: Ticks
+) -> None:
+    unknown = [_market(platform, admin, trader, symbol="XYZ/USD") for _ in range(6)]
+    known = _market(platform, admin, trader)
+    ticks.add(CLOSE_S, "65001")
+    ticks.add(CLOSE_S + 1, "65001")
+    _serve(ticks)
+    _at(platform, CLOSE_S + 10)
+    # Refusals of a symbol are no outage: they keep no other market from its price.
+    counts = _counts(platform)
+    assert (counts["escalated"], counts["proposed"]) == (len(unknown), 1)
+    assert _proposed(platform, known)[0] == "RESOLVING"
 
 
 def test_a_pending_market_is_looked_at_again_by_itself(

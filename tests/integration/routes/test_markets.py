@@ -43,7 +43,7 @@ def test_a_market_lives_from_proposal_to_payout(
         "resolve_market",
         token=admin.token,
         market_id=market,
-        body={"outcome": "YES", "evidence": {"source": "scorecard"}},
+        body={"outcome": "YES", "evidence": {"source": "scorecard"}, "reason": "Official."},
     ).data
     assert (resolved["previousState"], resolved["state"]) == ("ACTIVE", "RESOLVING")
     soon = platform.call("finalize_market", token=admin.token, market_id=market)
@@ -58,6 +58,7 @@ def test_a_market_lives_from_proposal_to_payout(
         "YES",
         True,
     )
+    assert shown["resolutionEvidence"]["source"] == "scorecard"
     balances = [
         platform.call("get_wallet", token=wallet.token).data["available"] for wallet in (alice, bob)
     ]
