@@ -15,7 +15,7 @@ CANDIDATES := $(UV_PYTHON) python3.13 python3 python $(wildcard $(HOME)/.pyenv/v
 	/usr/local/bin/python3.13 /opt/homebrew/bin/python3.13
 FIND_PYTHON = for c in $(CANDIDATES); do \
 	found=$$($$c -c 'import sys; print(sys.executable if sys.version_info[:2] == (3, 13) else "")' 2>/dev/null || true); \
-	[ -n "$$found" ] && { echo "$$found"; break; }; done
+	if [ -n "$$found" ]; then echo "$$found"; break; fi; done
 
 UV := .uv/bin/uv
 RUN := .venv/bin/python

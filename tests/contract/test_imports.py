@@ -1,6 +1,7 @@
 """Who may import whom, and how much a cold start may cost."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -108,7 +109,7 @@ def _import_ms(stem: str) -> float:
 
 
 def _run(program: str) -> str:
-    environment = {"PYTHONPATH": f"{ROOT}/shared:{ROOT}", "PATH": ""}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}/shared:{ROOT}"}
     result = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from decimal import Decimal
@@ -101,7 +102,7 @@ def test_the_command_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
             *(sys.executable, "-m", "infra.local.replay"),
             *("--markets", str(path), "--prices", str(tmp_path / "none")),
         ],
-        env={"PYTHONPATH": f"{PROJECT_ROOT}/shared:{PROJECT_ROOT}"},
+        env=os.environ | {"PYTHONPATH": f"{PROJECT_ROOT}/shared:{PROJECT_ROOT}"},
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,
