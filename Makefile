@@ -65,7 +65,7 @@ check: setup ## Lint, types, template and generated files
 	@.venv/bin/cfn-lint template.yaml
 	@$(RUN) -m infra.docs --check
 
-docs: setup ## Write the generated files: README's route table and openapi.json
+docs: setup ## Write the generated files: README's tables, openapi.json, schema.sql
 	@$(RUN) -m infra.docs
 
 demo: setup ## A market's life in under a minute, told in plain text

@@ -1,7 +1,8 @@
 """Write the generated files, or check that they are current: `python -m infra.docs [--check]`.
 
 `openapi.json` comes from the route table and the handlers' models, the README's tables from
-routes.py, errors.py and config.py.
+routes.py, errors.py and config.py, `infra/db/schema.sql` from the migrations on an embedded server
+(which a contract test checks, so `--check` does not start one).
 """
 
 import argparse
@@ -13,6 +14,9 @@ import tomllib
 from functools import partial
 from pathlib import Path
 
+from infra.db.dump import dump_schema
+from infra.db.migrate import migrate
+from infra.local.postgres import Postgres
 from presage.config import SETTINGS, Setting
 from presage.edge.openapi import Handler, document
 from presage.errors import ALL_ERRORS
@@ -52,6 +56,14 @@ def readme_text() -> str:
 
 def _insert(table: str, marks: re.Match[str]) -> str:
     return f"{marks[1]}{table}{marks[2]}"
+
+
+def schema_text() -> str:
+    """schema.sql as the migrations, functions and policies make it."""
+    with Postgres().start(durable=False) as server:
+        url = server.create_database("schema")
+        migrate(url)
+        return dump_schema(url)
 
 
 def _routes_table() -> str:
@@ -98,10 +110,11 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when stale")
     check = parser.parse_args().check
     stale = []
-    for path, text in (
-        (ROOT / "openapi.json", openapi_text()),
-        (ROOT / "README.md", readme_text()),
-    ):
+    files = {"openapi.json": openapi_text, "README.md": readme_text}
+    if not check:
+        files["infra/db/schema.sql"] = schema_text
+    for name, make in files.items():
+        path, text = ROOT / name, make()
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(path.name)
             if not check:

@@ -304,6 +304,10 @@ begin
         raise exception 'There is no such market.' using errcode = 'PR404', column = 'market_id';
     end if;
 
+    if p_outcome is null and v_type <> 'binary' then
+        raise exception 'The market has several outcomes: name one.'
+            using errcode = 'PR400', column = 'outcome';
+    end if;
     if v_type = 'binary' and v_outcome in ('YES', 'NO') then
         if v_outcome = 'NO' and p_position = 'YES' then
             raise exception 'outcome NO and position YES contradict each other.'

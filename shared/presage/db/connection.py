@@ -7,6 +7,7 @@ stand between.
 """
 
 import random
+import select
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -41,8 +42,10 @@ def _connection(zone: Zone) -> psycopg.Connection[Any]:
     if pool is None:
         pool = _local.pool = {}
     connection = pool.get(zone)
-    if connection is not None and not connection.closed:
-        return connection
+    if connection is not None:
+        if not _has_hung_up(connection):
+            return connection
+        connection.close()
     try:
         connection = psycopg.connect(
             config.get(f"DATABASE_URL_{zone.upper()}"),
@@ -56,6 +59,18 @@ def _connection(zone: Zone) -> psycopg.Connection[Any]:
         raise UnavailableError("The database does not answer.") from error
     pool[zone] = connection
     return connection
+
+
+def _has_hung_up(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the server ended an idle connection: a restart must not fail the next request.
+
+    Nothing is due from the server between two requests, so a readable socket is its good-bye. This
+    asks the kernel and not the network.
+    """
+    if connection.closed:
+        return True
+    readable, _, _ = select.select([connection.fileno()], [], [], 0)
+    return bool(readable)
 
 
 def close() -> None:

@@ -35,6 +35,7 @@ from presage.workflows.run import Outcome, PermanentFailureError, Run
 NON_RETRYABLE = 489
 RETRY_AFTER_S = 10
 MAX_PARTS = 10_000
+MAX_DIGITS = 6
 
 
 class WorkflowBody(RequestModel):
@@ -102,7 +103,7 @@ class Workflow:
                 part=body.part,
                 message_id=request.headers.get("upstash-message-id", f"call:{call.request_id}"),
                 group_run_id=body.group_run_id,
-                attempt=int(request.headers.get("upstash-retried", "0")) + 1,
+                attempt=_retried(request.headers.get("upstash-retried", "")) + 1,
             ),
         )
         match claim.decision:
@@ -181,6 +182,11 @@ class Workflow:
         return WorkflowDone(
             workflow=self.route.stem, slot=slot, status=status, counts=counts, duplicate=duplicate
         )
+
+
+def _retried(header: str) -> int:
+    """How often QStash had tried before; an operator's call says nothing."""
+    return int(header) if header.isascii() and header.isdigit() and len(header) < MAX_DIGITS else 0
 
 
 def workflow(stem: str, service: Callable[[Run], Outcome]) -> Workflow:

@@ -75,7 +75,7 @@ select m.id, m.slug, m.question, m.question_bn, m.description, m.rules, m.catego
        m.resolution_rule, m.resolution_evidence, m.dispute_window_s, m.proposed_payout_bps, m.final_payout_bps,
        m.claims_enabled, m.claims_available_at, m.last_state_change_tx, m.settled_at,
        public.wallet_of(m.creator) as creator, m.created_at, m.updated_at, c.volume_micros
-from public.find_outcome(%(market)s, null, null) f
+from public.find_outcome(%(market)s, '0', null) f
 join public.markets m on m.id = f.market_id
 join public.market_counters c on c.market_id = m.id;
 
@@ -83,7 +83,7 @@ join public.market_counters c on c.market_id = m.id;
 -- A market's outcomes with their quotes.
 select o.outcome, o.label, o.label_bn, o.previous_price_bps, q.best_bid_bps, q.best_ask_bps,
        q.price_bps
-from public.find_outcome(%(market)s, null, null) f
+from public.find_outcome(%(market)s, '0', null) f
 cross join lateral public.market_quotes(f.market_id) q
 join public.outcomes o on o.market_id = f.market_id and o.outcome = q.outcome
 order by o.outcome;
@@ -92,7 +92,7 @@ order by o.outcome;
 -- The first outcome's last hourly bars.
 select b.bucket as start, b.open_bps, b.high_bps, b.low_bps, b.close_bps, b.volume_micros,
        b.trade_count
-from public.find_outcome(%(market)s, null, null) f
+from public.find_outcome(%(market)s, '0', null) f
 join public.price_bars b
     on b.market_id = f.market_id and b.outcome = f.outcome and b.interval_s = 3600
 where b.bucket <= %(now)s
@@ -102,7 +102,7 @@ limit 24;
 -- name: get_market_holders
 -- A market's largest holders.
 select h.address, h.outcome, h.position, h.held_lots, h.share_bps
-from public.find_outcome(%(market)s, null, null) f
+from public.find_outcome(%(market)s, '0', null) f
 cross join lateral public.market_holders(f.market_id, 10) h;
 
 -- name: find_outcome
@@ -120,7 +120,7 @@ cross join lateral public.market_book(f.market_id, f.outcome, %(depth)s) b;
 -- One page of public trades, newest first.
 select t.fill_id as id, t.outcome, t.price_bps, t.size_lots, t.taker_side as side,
        t.taker_position as position, t.kind, t.created_at
-from public.find_outcome(%(market)s, %(outcome)s, null) f
+from public.find_outcome(%(market)s, coalesce(%(outcome)s, '0'), null) f
 cross join lateral public.market_trades(
     f.market_id, case when %(outcome)s::text is null then null else f.outcome end,
     %(before_id)s, %(limit)s
@@ -145,7 +145,7 @@ order by b.bucket;
 -- A market's figures.
 select f.market_id, s.volume_micros, s.volume_24h_micros, s.trade_count, s.unique_traders,
        s.open_interest_micros, s.liquidity_micros, s.last_updated
-from public.find_outcome(%(market)s, null, null) f
+from public.find_outcome(%(market)s, '0', null) f
 cross join lateral public.market_stats(f.market_id, %(now)s) s;
 
 -- name: list_closed_markets

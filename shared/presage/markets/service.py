@@ -220,7 +220,7 @@ def list_market_trades(call: Call, request: ListTrades) -> Page[TradeView]:
     founds, trades = connection.run(
         call,
         [
-            (_queries["find_outcome"], _Found, params),
+            (_queries["find_outcome"], _Found, params | {"outcome": request.outcome or "0"}),
             (_queries["list_market_trades"], TradeView, params),
         ],
     )

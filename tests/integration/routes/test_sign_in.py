@@ -176,3 +176,14 @@ def test_a_wiped_redis_serves_nothing_wrong(platform: Platform, redis_url: str) 
 def _forget(token: str) -> None:
     """Let the minute's copy of a session run out."""
     redis.flush([("DEL", sessions.redis_key(sessions.hash_token(token)))])
+
+
+def test_a_restarted_postgres_fails_no_request(platform: Platform) -> None:
+    wallet = platform.sign_in()
+    assert platform.call("get_session", token=wallet.token).status == 200
+    with platform.database.connect() as owner:
+        owner.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+    assert platform.call("get_session", token=wallet.token).status == 200
