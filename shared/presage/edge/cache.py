@@ -4,10 +4,13 @@ An entry carries the time its reading began and the tag of what it shows (a serv
 `call.cache_tag`). A write that changes the thing marks the tag stale after its commit; an entry
 begun before the mark, slow readers included, is not served. Trades do not drop anything: their
 freshness is the route's `cache_s`. Moves of a market's state do.
+
+An entry is fresh for `cache_s` and kept for as long again: once it has aged, one caller at a time
+makes it anew while the others get the aged copy (stale-while-revalidate).
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Self
@@ -22,16 +25,29 @@ from presage.routes import Route
 
 # Clocks of two environments may differ by this; what begins so soon after a write is not stored.
 SKEW_MS = 1_000
-MAX_TTL_S = 120
+MAX_TTL_S = 240
+_SERVE, _FILL = 1, 2
 
-# KEYS: the entry. Its first line is 'begun_ms tag'. Answers the entry unless its tag is stale.
+# A caller that died while filling holds the others off no longer than this.
+FILL_MS = 5_000
+
+# KEYS: the entry, the fill lock. ARGV: now and freshness in ms, FILL_MS. The entry's first line is
+# 'begun_ms tag'. Answers {1, entry} to serve it, {2} to read anew and store, {0} to read anew only.
 _READ = """
 local entry = redis.call('GET', KEYS[1])
-if not entry then return false end
-local begun, tag = string.match(entry, '^(%d+) (%S+)\\n')
-local stale = redis.call('GET', 'stale:' .. tag)
-if stale and tonumber(begun) <= tonumber(stale) then return false end
-return entry
+if entry then
+  local begun, tag = string.match(entry, '^(%d+) (%S+)\\n')
+  local dropped = redis.call('GET', 'stale:' .. tag)
+  if dropped and tonumber(begun) <= tonumber(dropped) then
+    entry = false
+  elseif tonumber(ARGV[1]) < tonumber(begun) + tonumber(ARGV[2]) then
+    return {1, entry}
+  end
+end
+local mine = redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[3])
+if mine then return {2} end
+if entry then return {1, entry} end
+return {0}
 """
 
 
@@ -63,20 +79,41 @@ class Entry:
         return f'"{digest[:32]}"'
 
 
+@dataclass(frozen=True)
+class Found:
+    """What the look-up said: an entry to serve, or whether to store what is read anew."""
+
+    entry: Entry | None
+    fill: bool
+
+
+NOTHING = Found(None, fill=False)
+
+
 def _key(request: Request) -> str:
     asked = f"{request.path}?{request.raw_query}".encode()
     return f"answer:{hashlib.sha256(asked).hexdigest()}"
 
 
-def look_up(request: Request) -> redis.Command:
-    """The Redis command that answers this request's entry, if there is a fresh one."""
-    return ("EVAL", _READ, 1, _key(request))
+def look_up(request: Request, now_ms: int, ttl_s: int) -> redis.Command:
+    """The Redis command that answers this request's entry, or who is to make it."""
+    key = _key(request)
+    return ("EVAL", _READ, 2, key, f"{key}:fill", now_ms, ttl_s * 1000, FILL_MS)
 
 
-def store(call: Call, request: Request, data: bytes, pagination: bytes | None, ttl_s: int) -> Entry:
-    """Keep an answer for `ttl_s` seconds; best effort."""
+def found(result: Sequence[Any]) -> Found:
+    """What `look_up` answered."""
+    return Found(Entry.parse(result[1]) if result[0] == _SERVE else None, result[0] == _FILL)
+
+
+def store(
+    call: Call, request: Request, data: bytes, pagination: bytes | None, ttl_s: int, *, fill: bool
+) -> Entry:
+    """Make an entry of an answer, and keep it when it is ours to `fill`; best effort."""
     entry = Entry(clock.to_ms(call.now), call.cache_tag or "none", data, pagination)
-    redis.flush([("SET", _key(request), entry.text(), "EX", ttl_s)])
+    if fill:
+        key = _key(request)
+        redis.flush([("SET", key, entry.text(), "EX", 2 * ttl_s), ("DEL", f"{key}:fill")])
     return entry
 
 

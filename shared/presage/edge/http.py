@@ -75,18 +75,20 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
 
     def _serve(self, call: Call, request: Request) -> Answer:
         stored = self._admit(call, request)
-        if stored is not None:
-            return cache.answer(call, self.route, stored, request.headers, SECURITY_HEADERS)
+        if stored.entry is not None:
+            return cache.answer(call, self.route, stored.entry, request.headers, SECURITY_HEADERS)
         asked = self._validate(request)
         result = self.service(call, asked)
         data, pagination = _render(result)
         if self.route.cache_s:
-            entry = cache.store(call, request, data, pagination, self.route.cache_s)
+            entry = cache.store(
+                call, request, data, pagination, self.route.cache_s, fill=stored.fill
+            )
             return cache.answer(call, self.route, entry, request.headers, SECURITY_HEADERS)
         cache.drop(call)
         return success(call, call.status or self.route.status, data, pagination)
 
-    def _admit(self, call: Call, request: Request) -> cache.Entry | None:
+    def _admit(self, call: Call, request: Request) -> cache.Found:
         """Authenticate and count the caller in one Redis flush; a stored answer if there is one."""
         shown = auth.credential(request)
         now_ms = clock.to_ms(call.now)
@@ -96,7 +98,7 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
         if shown:
             commands.append(shown.command())
         if self.route.cache_s:
-            commands.append(cache.look_up(request))
+            commands.append(cache.look_up(request, now_ms, self.route.cache_s))
         results = redis.flush(commands)
         left = results[: len(counted)] if results else []
         if results:
@@ -109,8 +111,7 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
             call.actor = self._session(call, shown, copy, now_ms)
         if self.route.auth != "public":
             auth.require(call.actor, admin=self.route.auth == "admin")
-        found = results[-1] if results and self.route.cache_s else None
-        return cache.Entry.parse(found) if found else None
+        return cache.found(results[-1]) if results and self.route.cache_s else cache.NOTHING
 
     def _session(self, call: Call, shown: auth.Credential, copy: str | None, now_ms: int) -> Actor:
         actor = auth.from_copy(shown.token_hash, copy, call.now)

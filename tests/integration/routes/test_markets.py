@@ -1,5 +1,7 @@
 """Markets over HTTP: their life, the lists they are found in, their books and their history."""
 
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -294,6 +296,58 @@ def test_a_cached_answer_is_kept_told_apart_and_dropped(
     assert moved.headers["etag"] != first.headers["etag"]
     platform.advance(2)
     assert platform.call("get_market", market_id=market).status == 200
+
+
+def test_an_aged_answer_is_made_anew_by_one_while_others_get_the_copy(
+    platform: Platform, alice: Wallet
+) -> None:
+    market = platform.proposed_market(alice)
+    platform.advance(2)
+    platform.call("get_market", market_id=market)
+    with platform.database.connect() as owner:
+        owner.execute("update markets set category = 'new'")
+        platform.advance(30)
+        owner.autocommit = False
+        # The one that makes it anew is held up in the database; the others are not.
+        owner.execute("lock table markets in access exclusive mode")
+        slow: list[Any] = []
+        filler = threading.Thread(target=lambda: slow.append(_category(platform, market)))
+        filler.start()
+        try:
+            _wait_for_lock(platform)
+            assert _category(platform, market) is None
+        finally:
+            owner.rollback()
+            filler.join()
+    assert slow == ["new"]
+    assert _category(platform, market) == "new"
+
+
+def test_an_answer_too_old_is_not_served(platform: Platform, alice: Wallet) -> None:
+    market = platform.proposed_market(alice)
+    platform.advance(2)
+    platform.call("get_market", market_id=market)
+    with platform.database.connect() as owner:
+        owner.execute("update markets set category = 'new'")
+    platform.advance(30)
+    assert _category(platform, market) == "new"
+
+
+def _category(platform: Platform, market: str) -> object:
+    try:
+        return platform.call("get_market", market_id=market).data["category"]
+    finally:
+        platform.close()
+
+
+def _wait_for_lock(platform: Platform) -> None:
+    with platform.database.connect() as watcher:
+        for _ in range(400):
+            row = watcher.execute("select count(*) from pg_locks where not granted").fetchone()
+            if row and row[0]:
+                return
+            time.sleep(0.02)
+    raise AssertionError("nobody waits for the locked table")
 
 
 @pytest.mark.parametrize(
