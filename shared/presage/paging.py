@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from datetime import datetime
 
 import orjson
 
@@ -13,6 +14,21 @@ type Mark = list[int | str]
 def encode(mark: Mark) -> str:
     """A cursor for the last row of a page."""
     return base64.urlsafe_b64encode(orjson.dumps(mark)).rstrip(b"=").decode()
+
+
+def moment_of(part: int | str) -> datetime:
+    """A mark's part that is a moment.
+
+    Raises:
+        ValidationFailedError: it is none.
+    """
+    try:
+        moment = datetime.fromisoformat(str(part))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValidationFailedError("cursor is not one of ours.", field="cursor")
+    return moment
 
 
 def decode(cursor: str | None, *kinds: type[int] | type[str]) -> Mark | None:

@@ -141,6 +141,7 @@ class ListMarkets(PageRequest):
 
     search: Annotated[str | None, Field(max_length=200)] = None
     category: Annotated[str | None, Field(max_length=50)] = None
+    tag: Annotated[str | None, Field(max_length=50)] = None
     status: Literal["active", "closed", "resolved"] | None = None
     state: State | None = None
     venue: Literal["native", "solana", "polymarket"] | None = None
@@ -165,6 +166,13 @@ class GetBook(OutcomeQuery):
     """How deep to look into the book."""
 
     depth: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+class ListSnapshots(PageRequest):
+    """Price points of a market, all outcomes or one."""
+
+    market_id: MarketRef
+    outcome: OutcomeRef | None = None
 
 
 class ListTrades(PageRequest):
@@ -382,3 +390,38 @@ class MarketStats(ResponseModel):
     open_interest_micros: Annotated[MoneyOut, Field(alias="openInterest")]
     liquidity_micros: Annotated[MoneyOut, Field(alias="liquidityScore")]
     last_updated: datetime
+
+
+class SnapshotView(ResponseModel):
+    """One five-minute point of one outcome, in YES prices."""
+
+    outcome: int
+    slot: datetime
+    mid_bps: Annotated[PriceOut, Field(alias="mid")]
+    last_price_bps: Annotated[PriceOut | None, Field(alias="last")]
+    best_bid_bps: Annotated[PriceOut | None, Field(alias="bestBid")]
+    best_ask_bps: Annotated[PriceOut | None, Field(alias="bestAsk")]
+    spread_bps: Annotated[PriceOut | None, Field(alias="spread")]
+    bid_depth_lots: Annotated[SizeOut, Field(alias="bidDepth")]
+    ask_depth_lots: Annotated[SizeOut, Field(alias="askDepth")]
+    liquidity_micros: Annotated[MoneyOut, Field(alias="liquidity")]
+    volume_micros: Annotated[MoneyOut, Field(alias="volume")]
+
+
+class OutcomeOdds(ResponseModel):
+    """One outcome with its price and what that says of its chance."""
+
+    outcome: int
+    position: Literal["YES", "NO"]
+    label: str
+    label_bn: str | None
+    price_bps: Annotated[PriceOut, Field(alias="price")]
+    probability_micros: Annotated[MoneyOut, Field(alias="probability")]
+
+
+class OutcomesView(ResponseModel):
+    """A market's outcomes. Probabilities sum to exactly 1; `priceSum` is what the prices sum to."""
+
+    market_id: uuid.UUID
+    outcomes: list[OutcomeOdds]
+    price_sum_bps: Annotated[PriceOut, Field(alias="priceSum")]

@@ -39,6 +39,7 @@ with matching as materialized (
     ) l on true
     where (%(search)s::text is null or m.search_tokens @@ public.search_query(%(search)s::text))
       and (%(category)s::text is null or m.category = %(category)s::text)
+      and (%(tag)s::text is null or %(tag)s::text = any (m.tags))
       and (%(state)s::text is null or m.state = %(state)s::text)
       and (%(venue)s::text is null or m.venue = %(venue)s::text)
       and (%(status)s::text is null or case %(status)s::text
@@ -66,6 +67,40 @@ cross join lateral (
     select price_bps from public.market_quotes(m.id) where outcome = 0
 ) q
 order by x.sort_key desc, x.id desc;
+
+-- name: list_related_markets
+-- Four markets that trade, of the same category first, by volume; never the market itself.
+select m.id, m.slug, m.question, m.question_bn, m.category, m.tags, m.image_url, m.venue,
+       m.market_type, m.state, m.trading_status, q.price_bps, m.volume_micros,
+       coalesce(l.liquidity_micros, 0) as liquidity_micros, m.opens_at, m.closes_at, m.created_at
+from (
+    select other.*, c.volume_micros
+    from public.markets self
+    join public.find_outcome(%(market)s, '0', null) f on f.market_id = self.id
+    join public.markets other
+        on other.id <> self.id and other.state = 'ACTIVE' and other.closes_at > %(now)s
+    join public.market_counters c on c.market_id = other.id
+    order by (other.category is not distinct from self.category) desc, c.volume_micros desc,
+             other.id
+    limit 4
+) m
+cross join lateral (select price_bps from public.market_quotes(m.id) where outcome = 0) q
+left join lateral (
+    select p.liquidity_micros from public.price_points p
+    where p.market_id = m.id and p.outcome = 0 order by p.slot desc limit 1
+) l on true;
+
+-- name: list_market_snapshots
+-- One page of raw price points, newest first.
+select p.outcome, p.slot, p.mid_bps, p.last_price_bps, p.best_bid_bps, p.best_ask_bps,
+       p.spread_bps, p.bid_depth_lots, p.ask_depth_lots, p.liquidity_micros, p.volume_micros
+from public.find_outcome(%(market)s, coalesce(%(outcome)s, '0'), null) f
+join public.price_points p
+    on p.market_id = f.market_id and (%(outcome)s::text is null or p.outcome = f.outcome)
+where %(before_slot)s::timestamptz is null
+   or (p.slot, p.outcome) < (%(before_slot)s::timestamptz, %(before_outcome)s::smallint)
+order by p.slot desc, p.outcome desc
+limit %(limit)s;
 
 -- name: get_market
 -- One market by id or slug; no such market is PR404.

@@ -20,21 +20,27 @@ from presage.markets.models import (
     Holder,
     Level,
     ListMarkets,
+    ListSnapshots,
     ListTrades,
     MarketStats,
     MarketSummary,
     MarketView,
+    OutcomeOdds,
+    OutcomesView,
     OutcomeView,
     PriceHistory,
     RuleView,
+    SnapshotView,
     TradeView,
 )
+from presage.markets.odds import normalise
 from presage.money import BPS
-from presage.paging import decode, encode
+from presage.paging import decode, encode, moment_of
 from presage.schema import Page, Pagination
 
 _queries = beside(__file__)
 _MICROS_PER_HALF_BPS = 50
+RELATED = 4
 
 
 @dataclass(frozen=True)
@@ -261,6 +267,80 @@ def get_price_history(call: Call, request: GetPriceHistory) -> PriceHistory:
         truncated=span.truncated,
         price_change_bps=bars[-1].close_bps - bars[0].open_bps if bars else None,
         price_change_percent=history.change_percent(bars),
+    )
+
+
+def list_related_markets(call: Call, request: GetMarket) -> Page[MarketSummary]:
+    """Up to four markets that trade: of the same category first, by volume."""
+    params = {"market": request.market_id, "now": call.now}
+    found, rows = connection.run(
+        call,
+        [
+            (_queries["find_outcome"], _Found, params | {"outcome": "0"}),
+            (_queries["list_related_markets"], MarketSummary, params),
+        ],
+    )
+    call.cache_tag = f"market:{found[0].market_id}"
+    return Page(rows, Pagination(page=1, limit=RELATED))
+
+
+def list_market_snapshots(call: Call, request: ListSnapshots) -> Page[SnapshotView]:
+    """Raw price points, newest first."""
+    mark = decode(request.cursor, str, int)
+    params = {
+        "market": request.market_id,
+        "outcome": request.outcome,
+        "before_slot": moment_of(mark[0]) if mark else None,
+        "before_outcome": mark[1] if mark else None,
+        "limit": request.limit,
+    }
+    founds, points = connection.run(
+        call,
+        [
+            (_queries["find_outcome"], _Found, params | {"outcome": request.outcome or "0"}),
+            (_queries["list_market_snapshots"], SnapshotView, params),
+        ],
+    )
+    call.cache_tag = f"market:{founds[0].market_id}"
+    last: SnapshotView | None = points[-1] if len(points) == request.limit else None
+    return Page(
+        points,
+        Pagination(
+            page=request.page,
+            limit=request.limit,
+            next_cursor=encode([last.slot.isoformat(), last.outcome]) if last else None,
+        ),
+    )
+
+
+def list_outcomes(call: Call, request: GetMarket) -> OutcomesView:
+    """A market's outcomes; a binary market answers YES and NO of its one book."""
+    params = {"market": request.market_id, "now": call.now}
+    markets, outcomes = connection.run(
+        call,
+        [
+            (_queries["get_market"], _MarketRow, params),
+            (_queries["get_market_outcomes"], _OutcomeRow, params),
+        ],
+    )
+    market: _MarketRow = markets[0]
+    call.cache_tag = f"market:{market.id}"
+    sides = [side for outcome in outcomes for side in _sides(market, outcome)]
+    prices_bps = [side.price_bps for side in sides]
+    return OutcomesView(
+        market_id=market.id,
+        outcomes=[
+            OutcomeOdds(
+                outcome=side.outcome,
+                position=side.position,
+                label=side.label,
+                label_bn=side.label_bn,
+                price_bps=side.price_bps,
+                probability_micros=probability,
+            )
+            for side, probability in zip(sides, normalise(prices_bps), strict=True)
+        ],
+        price_sum_bps=sum(prices_bps),
     )
 
 

@@ -357,3 +357,56 @@ def test_there_is_no_such_market(stem: str, platform: Platform) -> None:
     for name in ("no-such-market", "00000000-0000-4000-8000-000000000000"):
         missing = platform.call(stem, market_id=name)
         assert (missing.status, missing.body["details"]["field"]) == (404, "marketId")
+
+
+def test_probabilities_are_the_prices_normalised(
+    platform: Platform, admin: Wallet, alice: Wallet, bob: Wallet
+) -> None:
+    market = platform.active_market(admin, alice)
+    platform.order(alice, market, side="BUY", price=0.3, size=1)
+    platform.order(bob, market, side="BUY", outcome="NO", price=0.6, size=1)
+    odds = platform.call("list_outcomes", market_id=market).data
+    assert odds["priceSum"] == 1.0
+    assert [(one["label"], one["price"], one["probability"]) for one in odds["outcomes"]] == [
+        ("YES", 0.35, 0.35),
+        ("NO", 0.65, 0.65),
+    ]
+
+
+def test_related_markets_are_of_the_same_kind_first(
+    platform: Platform, admin: Wallet, alice: Wallet, bob: Wallet
+) -> None:
+    this, traded, quiet, other = (
+        platform.active_market(admin, alice, category=category)
+        for category in ("sports", "sports", "sports", "weather")
+    )
+    platform.proposed_market(alice, category="sports")
+    for market in (traded, other):
+        platform.order(alice, market, side="BUY", price=0.5, size=10)
+        platform.order(bob, market, side="BUY", outcome="NO", price=0.5, size=10)
+    related = platform.call("list_related_markets", market_id=this).data
+    assert [market["id"] for market in related] == [traded, quiet, other]
+
+
+def test_snapshots_can_be_paged_through(platform: Platform, admin: Wallet, alice: Wallet) -> None:
+    market = platform.active_market(admin, alice)
+    platform.order(alice, market, side="BUY", price=0.5, size=10)
+    for _ in range(3):
+        assert platform.deliver("price_snapshot").status == 200
+        platform.advance(300)
+    first = platform.call("list_market_snapshots", market_id=market, query={"limit": 2})
+    assert [point["slot"] for point in first.data] == [
+        "2026-07-24T12:10:00+00:00",
+        "2026-07-24T12:05:00+00:00",
+    ]
+    assert first.data[0]["bestBid"] == 0.5
+    cursor = first.body["pagination"]["nextCursor"]
+    rest = platform.call("list_market_snapshots", market_id=market, query={"cursor": cursor})
+    assert [point["slot"] for point in rest.data] == ["2026-07-24T12:00:00+00:00"]
+
+
+def test_markets_are_found_by_tag(platform: Platform, alice: Wallet) -> None:
+    tagged = platform.proposed_market(alice, tags=["cricket", "asia-cup"])
+    platform.proposed_market(alice, tags=["football"])
+    found = platform.call("list_markets", query={"tag": "cricket"}).data
+    assert [market["id"] for market in found] == [tagged]
