@@ -73,7 +73,7 @@ class Postgres:
         binaries = find_binaries()
         with ExitStack() as cleanup:
             if data_dir is None:
-                self.data_dir = throwaway_folder("postgres")
+                self.data_dir = throwaway_folder("postgres", in_memory=not durable)
                 cleanup.callback(shutil.rmtree, self.data_dir, ignore_errors=True)
             else:
                 self.data_dir = homes.server_place(data_dir)

@@ -15,19 +15,33 @@ from infra.local import homes
 from infra.local.process import processes_in
 
 _PREFIX = "presage-server"
+_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder made in it is private and unpredictable
+_ROOM_BYTES = 2 << 30
 
 
-def throwaway_folder(program: str) -> Path:
+def throwaway_folder(program: str, *, in_memory: bool = False) -> Path:
     """A new private folder for a server that runs `program`; whoever asked removes it.
 
-    Sweeps abandoned folders of that program first.
+    Sweeps abandoned folders of that program first. `in_memory` prefers a memory file system, where
+    a test's database is cloned in 20 ms and not in 500: only for data that need not be durable.
     """
     parent = Path(tempfile.gettempdir())
-    if homes.is_root():
+    if in_memory and _has_room(_MEMORY):
+        parent = _MEMORY
+    elif homes.is_root():
         parent = homes.public_folder(homes.home() / "tmp")
     _sweep(parent, program)
     prefix = f"{_PREFIX}-{program}-{os.getpid()}-"
     return homes.server_folder(Path(tempfile.mkdtemp(prefix=prefix, dir=parent)))
+
+
+def _has_room(folder: Path) -> bool:
+    """Whether a folder is there for everyone and holds what a test run needs."""
+    return (
+        folder.is_dir()
+        and os.access(folder, os.W_OK | os.X_OK)
+        and shutil.disk_usage(folder).free > _ROOM_BYTES
+    )
 
 
 def _sweep(parent: Path, program: str) -> None:
