@@ -24,6 +24,8 @@ NEVER = (
     "starlette",
 )
 BUDGET_MS = 350
+# What psycopg takes on the machine that the budget was set on.
+PSYCOPG_MS = 87
 ATTEMPTS = 10
 
 
@@ -94,12 +96,18 @@ READS = [stem for stem, route in ROUTES.items() if route.method == "GET"]
 @pytest.mark.parametrize("stem", READS)
 def test_a_reads_cold_start_stays_in_its_budget(stem: str) -> None:
     # The first good one counts: what neighbours do on the machine is not its cost.
-    assert any(_import_ms(stem) < BUDGET_MS for _ in range(ATTEMPTS))
+    assert any(_is_within_budget(stem) for _ in range(ATTEMPTS))
 
 
-def _import_ms(stem: str) -> float:
-    """Processor time of a bare interpreter for a handler's imports, bytecode there."""
-    module = f"functions.{ROUTES[stem].domain}.{stem}.handler"
+def _is_within_budget(stem: str) -> bool:
+    """A machine that takes k times the reference's time for psycopg has k times the budget."""
+    slowness = max(1.0, _import_ms("psycopg") / PSYCOPG_MS)
+    handler = f"functions.{ROUTES[stem].domain}.{stem}.handler"
+    return _import_ms(handler) < BUDGET_MS * slowness
+
+
+def _import_ms(module: str) -> float:
+    """Processor time of a bare interpreter for an import, bytecode there."""
     return float(
         _run(
             f"import time; began = time.process_time(); import {module};"
