@@ -157,6 +157,22 @@ class ReferenceMarket:
             raise RejectedError("PR410")
         return self._release(order)
 
+    def amend(self, key: int, size_lots: int) -> int:
+        """Lower an open order's size and return the lots that leave the book."""
+        order = self.orders[key]
+        if order.remaining_lots == 0:
+            raise RejectedError("PR410")
+        size = order.filled_lots + order.remaining_lots
+        if not max(order.filled_lots, self.min_lots) <= size_lots <= size:
+            raise RejectedError("PR400", "size")
+        cut = size - size_lots
+        order.remaining_lots -= cut
+        if order.remaining_lots == 0:
+            order.status = "filled"
+        if order.side == "BUY":
+            self._hold(order.user, -cut * order.price_bps)
+        return cut
+
     def _unit(self, price_bps: int) -> int:
         return price_bps * FEE_SCALE + _weight(1, price_bps) * self.fee_bps
 

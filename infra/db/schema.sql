@@ -109,6 +109,94 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.amend_order(p_order_id uuid, p_size_lots bigint, p_now timestamp with time zone) RETURNS TABLE(order_id uuid, status text, size_lots bigint, filled_lots bigint, remaining_lots bigint, released_lots bigint, released_micros bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    v_actor  uuid := public.actor_id();
+    v_now    timestamptz;
+    v_market record;
+    v_order  public.orders;
+    v_cut    bigint;
+    v_micros bigint;
+begin
+    if v_actor is null then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    end if;
+    select o.* into v_order from public.orders as o
+    where o.id = p_order_id and o.user_id = v_actor;
+    if not found then
+        raise exception using errcode = 'PR404', message = 'there is no such order';
+    end if;
+    select m.min_size_lots, l.orders_account into v_market
+    from public.markets as m
+    join public.market_ledgers as l on l.market_id = m.id
+    where m.id = v_order.market_id
+    for no key update of m;
+    v_now := public.effective_now(p_now);
+    select o.* into v_order from public.orders as o where o.id = p_order_id;  -- as it is now
+    if not v_order.is_open then
+        raise exception using errcode = 'PR410', message = 'the order is final already';
+    elsif p_size_lots is null or p_size_lots > v_order.size_lots
+        or p_size_lots < greatest(v_order.filled_lots, v_market.min_size_lots) then
+        raise exception using errcode = 'PR400', column = 'size',
+            message = format('size is between %s and %s shares',
+                trim_scale(greatest(v_order.filled_lots, v_market.min_size_lots) / 100.0),
+                trim_scale(v_order.size_lots / 100.0));
+    end if;
+
+    v_cut := v_order.size_lots - p_size_lots;
+    v_micros := case v_order.side when 'BUY' then v_cut * v_order.price_bps else 0 end;
+    v_order.remaining_lots := v_order.remaining_lots - v_cut;
+    if v_order.remaining_lots = 0 then
+        v_order.status := 'filled';
+    end if;
+    if v_cut > 0 then
+        perform from public.accounts as a
+        where v_micros > 0 and a.id in (v_order.account_id, v_market.orders_account)
+        order by a.id
+        for no key update;
+        update public.orders as o set
+            size_lots = p_size_lots,
+            placed_size_lots = coalesce(o.placed_size_lots, o.size_lots),
+            remaining_lots = v_order.remaining_lots,
+            status = v_order.status,
+            is_open = v_order.remaining_lots > 0,
+            updated_at = v_now
+        where o.id = p_order_id;
+        if v_micros > 0 then
+            insert into public.transfers
+                (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
+            values (v_market.orders_account, v_order.account_id, v_micros, 'release', p_order_id,
+                    v_order.market_id, v_now);
+            update public.accounts as a set
+                balance_micros = a.balance_micros
+                    + case a.id when v_order.account_id then v_micros else -v_micros end
+            where a.id in (v_order.account_id, v_market.orders_account);
+        else
+            update public.positions as p set
+                locked_lots = p.locked_lots - v_cut, updated_at = v_now
+            where p.market_id = v_order.market_id and p.user_id = v_actor
+              and p.outcome = v_order.outcome and p.position = v_order.position;
+        end if;
+        insert into public.outbox (topic, market_id, payload, created_at)
+        values ('order', v_order.market_id, jsonb_build_object(
+            'order', jsonb_build_object(
+                'order_id', p_order_id, 'user_id', v_actor, 'outcome', v_order.outcome,
+                'position', v_order.position, 'side', v_order.side,
+                'price_bps', v_order.price_bps, 'size_lots', p_size_lots,
+                'status', v_order.status, 'filled_lots', v_order.filled_lots,
+                'remaining_lots', v_order.remaining_lots, 'released_lots', v_cut,
+                'client_order_id', v_order.client_order_id),
+            'fills', '[]'::jsonb), v_now);
+    end if;
+    return query select p_order_id, v_order.status::text, p_size_lots, v_order.filled_lots,
+        v_order.remaining_lots, v_cut, v_micros;
+end;
+$$;
+
 CREATE FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) RETURNS TABLE(run_id uuid, decision text, slot timestamp with time zone)
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -281,6 +369,29 @@ CREATE FUNCTION public.effective_now(p_now timestamp with time zone) RETURNS tim
     AS $$
     select case when current_setting('presage.clock', true) = 'replay' then p_now
                 else greatest(p_now, clock_timestamp()) end
+$$;
+
+CREATE FUNCTION public.expire_orders(p_limit integer, p_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_now   timestamptz := public.effective_now(p_now);
+    v_ids   uuid[];
+    v_count integer;
+begin
+    v_ids := array(
+        select o.id from public.orders as o
+        where o.is_open and o.expires_at <= v_now
+        order by o.expires_at
+        limit p_limit);
+    perform from public.markets as m
+    where m.id in (select o.market_id from public.orders as o where o.id = any (v_ids))
+    order by m.id
+    for no key update;
+    select count(*) into v_count from public.release_orders(v_ids, 'expired', v_now);
+    return v_count;
+end;
 $$;
 
 CREATE FUNCTION public.find_outcome(p_market text, p_outcome text, p_position text) RETURNS TABLE(market_id uuid, outcome smallint, "position" text, label text)
@@ -477,8 +588,8 @@ CREATE FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_bef
     limit least(p_limit, 500)
 $$;
 
-CREATE FUNCTION public.misfit_of_order(p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_tick_size_bps integer, p_min_size_lots bigint, p_fee_bps integer) RETURNS text
-    LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION public.misfit_of_order(p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_expires_at timestamp with time zone, p_tick_size_bps integer, p_min_size_lots bigint, p_fee_bps integer, p_now timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
 declare
@@ -489,12 +600,14 @@ begin
     return case
         when p_position is null or p_position not in ('YES', 'NO') then 'position'
         when p_side is null or p_side not in ('BUY', 'SELL') then 'side'
-        when p_type is null or p_type not in ('GTC', 'FOK', 'FAK') then 'type'
+        when p_type is null or p_type not in ('GTC', 'GTD', 'FOK', 'FAK') then 'type'
         when p_self_trade_prevention is null
             or p_self_trade_prevention not in ('cancel_taker', 'cancel_maker', 'cancel_both')
             then 'self_trade_prevention'
         when length(p_client_order_id) not between 1 and 128 then 'client_order_id'
-        when p_post_only and p_type <> 'GTC' then 'post_only'
+        when p_post_only and p_type in ('FOK', 'FAK') then 'post_only'
+        when (p_type = 'GTD') <> (p_expires_at is not null) then 'expiration'
+        when p_expires_at < p_now + interval '60 s' or not isfinite(p_expires_at) then 'expiration'
         when p_price_bps is null or p_price_bps not between 1 and 9999 then 'price'
         when p_price_bps % p_tick_size_bps <> 0 then 'price'
         when p_amount_micros is null and p_size_lots is null then 'size'
@@ -502,7 +615,7 @@ begin
         when p_size_lots > c_max_lots then 'size'
         when p_amount_micros is null then null
         when p_size_lots is not null then 'amount'  -- one of the two, not both
-        when p_side <> 'BUY' or p_type = 'GTC' then 'amount'
+        when p_side <> 'BUY' or p_type in ('GTC', 'GTD') then 'amount'
         when p_amount_micros > c_max_micros then 'amount'
         -- It must buy the smallest size at the limit, fee included.
         when p_amount_micros * c_scale < p_min_size_lots
@@ -624,7 +737,7 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid, p_now timestamp with time zone) RETURNS TABLE(order_id uuid, status text, size_lots bigint, filled_lots bigint, remaining_lots bigint, cost_micros bigint, fee_micros bigint, average_price_bps numeric, fills jsonb, created_at timestamp with time zone, replayed boolean)
+CREATE FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid, p_now timestamp with time zone, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(order_id uuid, status text, size_lots bigint, filled_lots bigint, remaining_lots bigint, cost_micros bigint, fee_micros bigint, average_price_bps numeric, fills jsonb, created_at timestamp with time zone, replayed boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -715,8 +828,8 @@ begin
     end if;
 
     v_field := public.misfit_of_order(p_position, p_side, p_type, p_price_bps, p_size_lots,
-        p_amount_micros, p_post_only, p_self_trade_prevention, p_client_order_id,
-        v_market.tick_size_bps, v_market.min_size_lots, v_market.fee_bps);
+        p_amount_micros, p_post_only, p_self_trade_prevention, p_client_order_id, p_expires_at,
+        v_market.tick_size_bps, v_market.min_size_lots, v_market.fee_bps, v_now);
     if v_field is null and v_market.outcome is null then
         v_field := 'outcome';
     end if;
@@ -729,6 +842,7 @@ begin
             when 'amount' then 'amount stands instead of size in a FOK or FAK buy; it buys at least '
                 'the smallest size at the limit'
             when 'post_only' then 'an order that may not rest cannot be post-only'
+            when 'expiration' then 'a GTD order, and no other, ends at least 60 seconds from now'
             when 'outcome' then 'the market has no such outcome'
             else format('%s is not one that orders know', v_field) end;
     end if;
@@ -947,14 +1061,14 @@ begin
     -- From here on everything is written.
     insert into public.orders (
         id, user_id, account_id, market_id, outcome, position, side, type, price_bps, size_lots,
-        amount_micros, post_only, self_trade_prevention, client_order_id, request_hash, book_side,
-        book_price_bps, status, is_open, filled_lots, remaining_lots, placed_status,
+        amount_micros, post_only, self_trade_prevention, client_order_id, request_hash, expires_at,
+        book_side, book_price_bps, status, is_open, filled_lots, remaining_lots, placed_status,
         placed_filled_lots, placed_cost_micros, fee_micros, created_at, updated_at
     ) values (
         p_order_id, v_actor, v_market.cash_account, p_market_id, p_outcome, p_position, p_side,
         p_type, p_price_bps, v_size, p_amount_micros, coalesce(p_post_only, false),
         p_self_trade_prevention, p_client_order_id,
-        case when p_client_order_id is not null then p_request_hash end,
+        case when p_client_order_id is not null then p_request_hash end, p_expires_at,
         case when v_bid then 'bid' else 'ask' end, v_limit_bps, v_status, v_rest > 0, v_filled,
         v_rest, v_status, v_filled, v_cost, v_fee, v_now, v_now
     );
@@ -1446,9 +1560,9 @@ CREATE FUNCTION public.replayed_order(p_order_id uuid) RETURNS TABLE(order_id uu
     LANGUAGE sql STABLE
     SET search_path TO ''
     AS $$
-    select o.id, o.placed_status, o.size_lots, o.placed_filled_lots,
+    select o.id, o.placed_status, coalesce(o.placed_size_lots, o.size_lots), o.placed_filled_lots,
            case when o.placed_status in ('open', 'partial')
-                then o.size_lots - o.placed_filled_lots else 0 end,
+                then coalesce(o.placed_size_lots, o.size_lots) - o.placed_filled_lots else 0 end,
            o.placed_cost_micros, o.fee_micros,
            round(o.placed_cost_micros::numeric / nullif(o.placed_filled_lots, 0), 4),
            (select coalesce(jsonb_agg(jsonb_build_object(
@@ -2148,6 +2262,7 @@ CREATE TABLE public.orders (
     error text,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    placed_size_lots bigint,
     CONSTRAINT orders_fill_no_more_than_their_size CHECK (((filled_lots + remaining_lots) <= size_lots)),
     CONSTRAINT orders_rest_only_while_open CHECK ((is_open = (remaining_lots > 0)))
 )
@@ -2451,6 +2566,8 @@ CREATE INDEX orders_asks ON public.orders USING btree (market_id, outcome, book_
 
 CREATE INDEX orders_bids ON public.orders USING btree (market_id, outcome, book_price_bps DESC, seq) WHERE (is_open AND ((book_side)::text = 'bid'::text));
 
+CREATE INDEX orders_by_expiry ON public.orders USING btree (expires_at) WHERE (is_open AND (expires_at IS NOT NULL));
+
 CREATE INDEX orders_by_user ON public.orders USING btree (user_id, seq DESC);
 
 CREATE UNIQUE INDEX orders_client_order_id_is_used_once ON public.orders USING btree (user_id, client_order_id) WHERE (client_order_id IS NOT NULL);
@@ -2625,6 +2742,9 @@ GRANT ALL ON FUNCTION public.actor_id() TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.add_shares(p_market_id uuid, p_user_id uuid, p_outcome smallint, p_position text, p_lots bigint, p_cost_micros bigint, p_realised_micros bigint, p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.amend_order(p_order_id uuid, p_size_lots bigint, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.amend_order(p_order_id uuid, p_size_lots bigint, p_now timestamp with time zone) TO presage_api;
+
 REVOKE ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) TO presage_worker;
 
@@ -2648,6 +2768,10 @@ REVOKE ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) FROM
 GRANT ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) TO presage_api;
 GRANT ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.expire_orders(p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.expire_orders(p_limit integer, p_now timestamp with time zone) TO presage_admin;
+GRANT ALL ON FUNCTION public.expire_orders(p_limit integer, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.find_outcome(p_market text, p_outcome text, p_position text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.find_outcome(p_market text, p_outcome text, p_position text) TO presage_api;
@@ -2691,7 +2815,7 @@ GRANT ALL ON FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint,
 GRANT ALL ON FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_before_id bigint, p_limit integer) TO presage_admin;
 GRANT ALL ON FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_before_id bigint, p_limit integer) TO presage_worker;
 
-REVOKE ALL ON FUNCTION public.misfit_of_order(p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_tick_size_bps integer, p_min_size_lots bigint, p_fee_bps integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.misfit_of_order(p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_expires_at timestamp with time zone, p_tick_size_bps integer, p_min_size_lots bigint, p_fee_bps integer, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
@@ -2705,8 +2829,8 @@ GRANT ALL ON FUNCTION public.normalise_search(p_text text) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.open_market_accounts() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid, p_now timestamp with time zone) TO presage_api;
+REVOKE ALL ON FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid, p_now timestamp with time zone, p_expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid, p_now timestamp with time zone, p_expires_at timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.post_transfer(p_debit_kind text, p_debit_user uuid, p_credit_kind text, p_credit_user uuid, p_market_id uuid, p_amount_micros bigint, p_kind text, p_reference text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.post_transfer(p_debit_kind text, p_debit_user uuid, p_credit_kind text, p_credit_user uuid, p_market_id uuid, p_amount_micros bigint, p_kind text, p_reference text, p_now timestamp with time zone) TO presage_admin;

@@ -324,6 +324,16 @@ _TABLE = (
         summary="One order of the caller, with its fills",
     ),
     Route(
+        stem="amend_order",
+        domain="orders",
+        method="PATCH",
+        path="/orders/{order_id}",
+        auth="user",
+        scope="trade",
+        idempotency="natural",
+        summary="Lower an open order's size, keeping its priority",
+    ),
+    Route(
         stem="cancel_order",
         domain="orders",
         method="DELETE",
@@ -394,6 +404,7 @@ _TABLE = (
     _workflow("price_snapshot", "A price point for every active outcome", slot_s=300),
     _workflow("market_monitor", "Finalize markets whose window is over", slot_s=60, retries=0),
     _workflow("settle_market", "Pay the holders of final markets", slot_s=60, retries=0),
+    _workflow("expire_orders", "Release orders past their expiration", slot_s=60, retries=0),
     _workflow("sweep_fees", "Move the markets' fees to the platform", slot_s=86_400),
     _workflow("cleanup", "Drop what has expired", slot_s=86_400),
 )

@@ -17,7 +17,7 @@ create or replace function public.place_order(
     p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text,
     p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean,
     p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid,
-    p_now timestamptz
+    p_now timestamptz, p_expires_at timestamptz default null
 ) returns table (
     order_id uuid, status text, size_lots bigint, filled_lots bigint, remaining_lots bigint,
     cost_micros bigint, fee_micros bigint, average_price_bps numeric, fills jsonb,
@@ -112,8 +112,8 @@ begin
     end if;
 
     v_field := public.misfit_of_order(p_position, p_side, p_type, p_price_bps, p_size_lots,
-        p_amount_micros, p_post_only, p_self_trade_prevention, p_client_order_id,
-        v_market.tick_size_bps, v_market.min_size_lots, v_market.fee_bps);
+        p_amount_micros, p_post_only, p_self_trade_prevention, p_client_order_id, p_expires_at,
+        v_market.tick_size_bps, v_market.min_size_lots, v_market.fee_bps, v_now);
     if v_field is null and v_market.outcome is null then
         v_field := 'outcome';
     end if;
@@ -126,6 +126,7 @@ begin
             when 'amount' then 'amount stands instead of size in a FOK or FAK buy; it buys at least '
                 'the smallest size at the limit'
             when 'post_only' then 'an order that may not rest cannot be post-only'
+            when 'expiration' then 'a GTD order, and no other, ends at least 60 seconds from now'
             when 'outcome' then 'the market has no such outcome'
             else format('%s is not one that orders know', v_field) end;
     end if;
@@ -344,14 +345,14 @@ begin
     -- From here on everything is written.
     insert into public.orders (
         id, user_id, account_id, market_id, outcome, position, side, type, price_bps, size_lots,
-        amount_micros, post_only, self_trade_prevention, client_order_id, request_hash, book_side,
-        book_price_bps, status, is_open, filled_lots, remaining_lots, placed_status,
+        amount_micros, post_only, self_trade_prevention, client_order_id, request_hash, expires_at,
+        book_side, book_price_bps, status, is_open, filled_lots, remaining_lots, placed_status,
         placed_filled_lots, placed_cost_micros, fee_micros, created_at, updated_at
     ) values (
         p_order_id, v_actor, v_market.cash_account, p_market_id, p_outcome, p_position, p_side,
         p_type, p_price_bps, v_size, p_amount_micros, coalesce(p_post_only, false),
         p_self_trade_prevention, p_client_order_id,
-        case when p_client_order_id is not null then p_request_hash end,
+        case when p_client_order_id is not null then p_request_hash end, p_expires_at,
         case when v_bid then 'bid' else 'ask' end, v_limit_bps, v_status, v_rest > 0, v_filled,
         v_rest, v_status, v_filled, v_cost, v_fee, v_now, v_now
     );
@@ -431,9 +432,9 @@ end;
 $$;
 revoke execute on function public.place_order(
     uuid, smallint, text, text, text, integer, bigint, bigint, boolean, text, text, bytea, uuid,
-    timestamptz
+    timestamptz, timestamptz
 ) from public;
 grant execute on function public.place_order(
     uuid, smallint, text, text, text, integer, bigint, bigint, boolean, text, text, bytea, uuid,
-    timestamptz
+    timestamptz, timestamptz
 ) to presage_api;

@@ -8,9 +8,9 @@ returns table (
 )
 language sql stable set search_path = ''
 as $$
-    select o.id, o.placed_status, o.size_lots, o.placed_filled_lots,
+    select o.id, o.placed_status, coalesce(o.placed_size_lots, o.size_lots), o.placed_filled_lots,
            case when o.placed_status in ('open', 'partial')
-                then o.size_lots - o.placed_filled_lots else 0 end,
+                then coalesce(o.placed_size_lots, o.size_lots) - o.placed_filled_lots else 0 end,
            o.placed_cost_micros, o.fee_micros,
            round(o.placed_cost_micros::numeric / nullif(o.placed_filled_lots, 0), 4),
            (select coalesce(jsonb_agg(jsonb_build_object(

@@ -17,7 +17,8 @@ type Status = Literal["pending", "open", "partial", "filled", "cancelled", "expi
 class PlaceOrder(RequestModel):
     """An order. `price` is the limit, for FOK and FAK the worst price taken.
 
-    A FOK or FAK BUY may give `amount` (money to spend, fees included) in place of `size`.
+    A GTD order rests until its `expiration`, at least a minute ahead. A FOK or FAK BUY may give
+    `amount` (money to spend, fees included) in place of `size`.
     `clientOrderId`, or the Idempotency-Key header, makes a repeat answer the first result.
     """
 
@@ -25,10 +26,11 @@ class PlaceOrder(RequestModel):
     outcome: OutcomeRef | None = None
     position: Position | None = None
     side: Side
-    type: Literal["GTC", "FOK", "FAK"] = "GTC"
+    type: Literal["GTC", "GTD", "FOK", "FAK"] = "GTC"
     price_bps: Annotated[PriceIn, Field(alias="price")]
     size_lots: Annotated[SizeIn | None, Field(alias="size")] = None
     amount_micros: Annotated[AmountIn | None, Field(alias="amount")] = None
+    expires_at: Annotated[AwareDatetime | None, Field(alias="expiration")] = None
     post_only: bool = False
     self_trade_prevention: Literal["cancel_taker", "cancel_maker", "cancel_both"] = "cancel_taker"
     client_order_id: Annotated[str | None, Field(min_length=1, max_length=128)] = None
@@ -37,10 +39,13 @@ class PlaceOrder(RequestModel):
     def _holds_together(self) -> Self:
         if (self.size_lots is None) == (self.amount_micros is None):
             raise ValueError("give either size or amount")
-        if self.amount_micros is not None and (self.side != "BUY" or self.type == "GTC"):
+        may_rest = self.type in {"GTC", "GTD"}
+        if self.amount_micros is not None and (self.side != "BUY" or may_rest):
             raise ValueError("amount is for FOK and FAK orders that BUY")
-        if self.post_only and self.type != "GTC":
+        if self.post_only and not may_rest:
             raise ValueError("postOnly is for orders that may rest")
+        if (self.expires_at is not None) != (self.type == "GTD"):
+            raise ValueError("expiration belongs to GTD orders, and they to it")
         return self
 
 
@@ -80,6 +85,24 @@ class OrderPath(RequestModel):
     order_id: uuid.UUID
 
 
+class AmendOrder(OrderPath):
+    """A smaller size for an open order, which keeps its place in the queue."""
+
+    size_lots: Annotated[SizeIn, Field(alias="size")]
+
+
+class OrderAmended(ResponseModel):
+    """An order with its new size, and what that gave back."""
+
+    id: uuid.UUID
+    status: Status
+    size_lots: Annotated[SizeOut, Field(alias="size")]
+    filled_lots: Annotated[SizeOut, Field(alias="filledSize")]
+    remaining_lots: Annotated[SizeOut, Field(alias="remainingSize")]
+    released_lots: Annotated[SizeOut, Field(alias="releasedSize")]
+    released_micros: Annotated[MoneyOut, Field(alias="releasedAmount")]
+
+
 class ListOrders(PageRequest):
     """Filters of the caller's orders."""
 
@@ -112,7 +135,7 @@ class OrderView(ResponseModel):
     error: str | None
     strategy_id: uuid.UUID | None
     strategy_run_id: uuid.UUID | None
-    expires_at: datetime | None
+    expires_at: Annotated[datetime | None, Field(alias="expiration")]
     created_at: datetime
     updated_at: datetime
 

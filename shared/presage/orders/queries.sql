@@ -6,7 +6,7 @@ from public.find_outcome(%(market_id)s::text, %(outcome)s, %(position)s) f
 cross join lateral public.place_order(
     f.market_id, f.outcome, f.position, %(side)s, %(type)s, %(price_bps)s, %(size_lots)s,
     %(amount_micros)s, %(post_only)s, %(self_trade_prevention)s, %(client_order_id)s,
-    %(request_hash)s, %(order_id)s, %(now)s
+    %(request_hash)s, %(order_id)s, %(now)s, %(expires_at)s
 ) p;
 
 -- name: list_orders
@@ -45,6 +45,16 @@ join public.fills f on f.taker_order_id = o.id or f.maker_order_id = o.id
 where o.id = %(order_id)s and o.user_id = public.actor_id()
 order by f.id desc
 limit 500;
+
+-- name: amend_order
+-- Lower an open order's size; it keeps its priority.
+select order_id as id, status, size_lots, filled_lots, remaining_lots, released_lots,
+       released_micros
+from public.amend_order(%(order_id)s, %(size_lots)s, %(now)s);
+
+-- name: expire_orders
+-- Release a chunk of orders past their expiration.
+select public.expire_orders(%(limit)s, %(now)s) as count;
 
 -- name: cancel_order
 -- Cancel one open order of the caller.

@@ -11,9 +11,11 @@ from presage.db import connection
 from presage.db.queries import beside
 from presage.errors import NotFoundError, ValidationFailedError
 from presage.orders.models import (
+    AmendOrder,
     CancelOrders,
     Fill,
     ListOrders,
+    OrderAmended,
     OrderCancelled,
     OrderDetail,
     OrderFill,
@@ -28,12 +30,19 @@ from presage.orders.models import (
 )
 from presage.paging import decode, encode
 from presage.schema import Page, Pagination
+from presage.workflows.run import Outcome, Run
 
 MAX_CLIENT_ORDER_ID = 128
 # One call of the SQL function cancels at most this many; the kill switch repeats it.
 CANCEL_CHUNK = 1_000
 MAX_CANCEL_CHUNKS = 50
+EXPIRE_CHUNK = 500
 _queries = beside(__file__)
+
+
+@dataclass(frozen=True)
+class _Count:
+    count: int
 
 
 @dataclass(frozen=True)
@@ -168,6 +177,35 @@ def get_order(call: Call, request: OrderPath) -> OrderDetail:
     if not orders:
         raise NotFoundError("You have no such order.", field="orderId")
     return OrderDetail(**_shown(orders[0], OrderView), fills=fills[::-1])
+
+
+def amend_order(call: Call, request: AmendOrder) -> OrderAmended:
+    """Lower an open order's size, down to what has filled.
+
+    Raises:
+        NotFoundError: the caller has no such order.
+        InvalidStateError: it is final already.
+        ValidationFailedError: the size is not lower, or under what has filled.
+    """
+    params = {"order_id": request.order_id, "size_lots": request.size_lots, "now": call.now}
+    amended = connection.fetch_one(call, _queries["amend_order"], OrderAmended, params)
+    if amended is None:
+        raise LookupError("amend_order answers a row or raises")
+    return amended
+
+
+def expire_orders(run: Run) -> Outcome:
+    """Release the orders past their expiration; the match ignores them already."""
+    released = 0
+    while not run.out_of_time:
+        params = {"limit": EXPIRE_CHUNK, "now": run.call.now}
+        chunk = connection.fetch_one(run.call, _queries["expire_orders"], _Count, params)
+        if chunk is None or chunk.count == 0:
+            break
+        released += chunk.count
+    return Outcome(
+        counts={"expired": released}, next_cursor={"more": True} if run.out_of_time else None
+    )
 
 
 def cancel_order(call: Call, request: OrderPath) -> OrderCancelled:

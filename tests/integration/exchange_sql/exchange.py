@@ -14,7 +14,7 @@ PLACE = """
 select * from place_order(
     %(market)s, %(outcome)s::smallint, %(position)s, %(side)s, %(type)s, %(price)s, %(size)s,
     %(amount)s, %(post_only)s, %(stp)s, %(client_order_id)s, %(request_hash)s, %(order_id)s,
-    %(now)s)
+    %(now)s, %(expires_at)s)
 """
 DEFAULTS: dict[str, Any] = {
     "outcome": 0,
@@ -28,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "stp": "cancel_taker",
     "client_order_id": None,
     "request_hash": None,
+    "expires_at": None,
 }
 
 
@@ -151,6 +152,15 @@ class Exchange:
     def cancel(self, user: UUID, order_id: UUID) -> tuple[Any, ...]:
         """cancel_order by a user."""
         cursor = self.people[user].execute("select * from cancel_order(%s, now())", (order_id,))
+        row = cursor.fetchone()
+        assert row is not None
+        return row
+
+    def amend(self, user: UUID, order_id: UUID, size_lots: int) -> tuple[Any, ...]:
+        """amend_order by a user."""
+        cursor = self.people[user].execute(
+            "select * from amend_order(%s, %s, now())", (order_id, size_lots)
+        )
         row = cursor.fetchone()
         assert row is not None
         return row

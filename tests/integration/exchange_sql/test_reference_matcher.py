@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from tests.integration.exchange_sql.exchange import Exchange, Refusal, refusal
 from tests.reference_matcher import Fill, Order, Placed, Position, ReferenceMarket, RejectedError
 
+type Step = dict[str, Any] | int | tuple[int, int]
+
 USERS = 4
 CASH = 90_000_000  # 90.00: small enough that funds run out in some histories
 
@@ -53,7 +55,10 @@ orders = st.fixed_dictionaries(
         "as_drawn": st.sampled_from([False] * 9 + [True]),
     }
 ).map(_order)
-steps = st.integers(0, 9).flatmap(lambda die: orders if die else st.integers(0, 30))
+amends = st.tuples(st.integers(0, 30), st.sampled_from([99, 100, 120, 200, 300]))
+steps = st.integers(0, 9).flatmap(
+    lambda die: st.integers(0, 30) if die == 0 else amends if die == 1 else orders
+)
 histories = st.lists(steps, min_size=15, max_size=40)
 schedules = st.sampled_from([(0, 0), (200, 2500), (333, 7777), (10_000, 10_000)])
 
@@ -128,6 +133,16 @@ class Both:
         actual = _answer(lambda: self.exchange.cancel(user, self.ids[key])[3])
         assert expected == actual
 
+    def amend(self, number: int, size_lots: int) -> None:
+        """Lower the size of one of the orders placed so far on both sides."""
+        if not self.ids:
+            return
+        key = sorted(self.ids)[number % len(self.ids)]
+        user = self.users[self.model.orders[key].user]
+        expected = _answer(lambda: self.model.amend(key, size_lots))
+        actual = _answer(lambda: self.exchange.amend(user, self.ids[key], size_lots)[5])
+        assert expected == actual
+
     def compare(self) -> None:
         """Balances, positions, statuses and the market's accounts are equal."""
         model, exchange = self.model, self.exchange
@@ -185,9 +200,7 @@ OPENING = {
 }
 
 
-def _play(
-    exchange: Exchange, history: list[dict[str, Any] | int], schedule: tuple[int, int]
-) -> None:
+def _play(exchange: Exchange, history: list[Step], schedule: tuple[int, int]) -> None:
     both = Both(exchange, *schedule)
     for user in range(USERS):  # shares to sell from the first step, and a ladder to sweep
         own = {"user": user, "position": opening_position(user)}
@@ -197,6 +210,8 @@ def _play(
     for step in history:
         if isinstance(step, int):
             both.cancel(step)
+        elif isinstance(step, tuple):
+            both.amend(*step)
         else:
             both.place(step)
     both.compare()
@@ -209,7 +224,7 @@ CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 @given(history=histories, schedule=schedules)
 @settings(suppress_health_check=CHECKS)
 def test_sql_and_python_agree(
-    exchange: Exchange, history: list[dict[str, Any] | int], schedule: tuple[int, int]
+    exchange: Exchange, history: list[Step], schedule: tuple[int, int]
 ) -> None:
     _play(exchange, history, schedule)
 
@@ -218,6 +233,6 @@ def test_sql_and_python_agree(
 @given(history=histories, schedule=schedules)
 @settings(settings.get_profile("soak"), suppress_health_check=CHECKS)
 def test_sql_and_python_agree_for_long(
-    exchange: Exchange, history: list[dict[str, Any] | int], schedule: tuple[int, int]
+    exchange: Exchange, history: list[Step], schedule: tuple[int, int]
 ) -> None:
     _play(exchange, history, schedule)

@@ -9,6 +9,7 @@ import pytest
 from tests.integration.exchange_sql.exchange import DEFAULTS, PLACE, Exchange, Refusal
 
 NOW = datetime.now(UTC)
+LATER = NOW + timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,11 @@ NOW = datetime.now(UTC)
         ({"position": None}, "position"),
         ({"side": "HOLD"}, "side"),
         ({"side": None}, "side"),
-        ({"type": "GTD"}, "type"),
+        ({"type": "ICEBERG"}, "type"),
+        ({"type": "GTD"}, "expiration"),
+        ({"type": "GTD", "expires_at": NOW + timedelta(seconds=59)}, "expiration"),
+        ({"type": "GTC", "expires_at": LATER}, "expiration"),
+        ({"type": "GTD", "size": None, "amount": 10**7, "expires_at": LATER}, "amount"),
         ({"type": None}, "type"),
         ({"stp": "never"}, "self_trade_prevention"),
         ({"client_order_id": ""}, "client_order_id"),

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tests.integration.local.conftest import run_module
 
 BASE_URL = "https://api.example.com/api/v1"
 TOKEN = "schedules"
+
+COUNT = len(tomllib.loads(schedules.SCHEDULES_FILE.read_text(encoding="utf-8"))["schedule"])
 
 
 @pytest.fixture
@@ -42,15 +45,15 @@ def test_every_row_is_a_workflow_with_its_own_retries() -> None:
 
 def test_a_sync_makes_what_the_file_says_and_a_second_has_nothing_to_do(client: QStash) -> None:
     changes = schedules.sync(client, base_url=BASE_URL, stage="dev", dry_run=True)
-    assert len(changes) == 5
+    assert len(changes) == COUNT
     assert client.schedule.list() == []
 
     assert schedules.sync(client, base_url=BASE_URL, stage="dev") == changes
     found = {one.schedule_id: one for one in client.schedule.list()}
     assert sorted(found) == [
-        f"presage-dev-{name}"
-        for name in (
-            *("group-daily", "group-fast", "group-hourly", "market-monitor", "settle-market"),
+        one.schedule_id
+        for one in sorted(
+            schedules.read_wanted(BASE_URL, "dev"), key=lambda wanted: wanted.schedule_id
         )
     ]
     fast, monitor = found["presage-dev-group-fast"], found["presage-dev-market-monitor"]
@@ -82,7 +85,7 @@ def test_what_changed_is_updated_and_our_strays_alone_are_removed(client: QStash
         "remove presage-dev-old-task",
     ]
     left = [one.schedule_id for one in client.schedule.list()]
-    assert len(left) == 11
+    assert len(left) == 2 * COUNT + 1
     assert "somebody-elses" in left
     assert schedules.sync(client, base_url=BASE_URL, stage="dev-2") == []
 
@@ -108,9 +111,9 @@ def test_the_command_prints_the_difference(qstash_url: str) -> None:
         return done.returncode, done.stdout
 
     code, shown = run("--dry-run")
-    assert (code, shown.splitlines()[-1]) == (0, "5 schedules would be changed")
+    assert (code, shown.splitlines()[-1]) == (0, f"{COUNT} schedules would be changed")
     assert "create presage-prod-group-fast: */5 * * * * -> " in shown
-    assert run()[1].splitlines()[-1] == "5 schedules changed"
+    assert run()[1].splitlines()[-1] == f"{COUNT} schedules changed"
     assert run() == (0, "nothing to do\n")
     assert run(QSTASH_TOKEN="wrong")[0] == 1
     assert run(PUBLIC_BASE_URL="")[0] == 2

@@ -140,6 +140,71 @@ def test_nobody_trades_after_the_close(platform: Platform, alice: Wallet, market
     assert (refused.status, refused.body["code"]) == (409, "INVALID_STATE")
 
 
+def test_a_gtd_order_rests_until_its_expiration(
+    platform: Platform, alice: Wallet, bob: Wallet, market: str
+) -> None:
+    soon = clock.from_ms(clock.now_ms() + 120_000).isoformat()
+    body: dict[str, Any] = {"side": "BUY", "price": 0.45, "size": 10, "type": "GTD"}
+    for wrong in ({}, {"expiration": clock.from_ms(clock.now_ms() + 59_000).isoformat()}):
+        assert platform.order(alice, market, **(body | wrong)).status == 400
+    good_till_cancelled = body | {"type": "GTC", "expiration": soon}
+    assert platform.order(alice, market, **good_till_cancelled).status == 400
+    order = platform.order(alice, market, **(body | {"expiration": soon})).data["id"]
+    shown = platform.call("get_order", token=alice.token, order_id=order).data
+    assert shown["expiration"] == soon
+    platform.advance(121)
+    # No workflow has run yet, and still nobody trades with it.
+    late = platform.order(bob, market, side="BUY", outcome="NO", price=0.55, size=1)
+    assert late.data["status"] == "open"
+    platform.deliver("expire_orders")
+    assert platform.call("get_order", token=alice.token, order_id=order).data["status"] == "expired"
+    assert platform.call("get_wallet", token=alice.token).data["available"] == 1000.0
+    assert platform.audit() == []
+
+
+def test_the_sweep_releases_what_nobody_met(platform: Platform, alice: Wallet, market: str) -> None:
+    soon = clock.from_ms(clock.now_ms() + 60_000).isoformat()
+    for price in (0.1, 0.2):
+        platform.order(alice, market, side="BUY", price=price, size=1, type="GTD", expiration=soon)
+    platform.advance(60)
+    assert platform.deliver("expire_orders").data["counts"] == {"expired": 2}
+
+
+def test_an_order_can_be_made_smaller_and_keeps_its_place(
+    platform: Platform, alice: Wallet, bob: Wallet, market: str
+) -> None:
+    body: dict[str, Any] = {"side": "BUY", "price": 0.45, "size": 10, "clientOrderId": "first"}
+    placed = platform.order(alice, market, **body)
+    order = placed.data["id"]
+    platform.order(bob, market, side="BUY", price=0.45, size=10)
+    platform.order(
+        bob,
+        market,
+        side="BUY",
+        outcome="NO",
+        price=0.55,
+        size=2,
+        selfTradePrevention="cancel_maker",
+    )
+
+    def amend(size: float, wallet: Wallet = alice) -> Any:
+        return platform.call("amend_order", token=wallet.token, order_id=order, body={"size": size})
+
+    smaller = amend(6).data
+    assert (smaller["size"], smaller["filledSize"], smaller["remainingSize"]) == (6.0, 2.0, 4.0)
+    assert (smaller["releasedSize"], smaller["releasedAmount"]) == (4.0, 1.8)
+    assert amend(6).status == 200
+    for size, wallet, status in ((7, alice, 400), (1, alice, 400), (5, bob, 404)):
+        assert amend(size, wallet).status == status
+    taken = platform.order(bob, market, side="BUY", outcome="NO", price=0.55, size=4)
+    assert taken.data["status"] == "filled"
+    assert platform.call("get_order", token=alice.token, order_id=order).data["status"] == "filled"
+    assert amend(2).status == 409
+    # What was first answered stays what it was.
+    assert platform.order(alice, market, **body).data == placed.data
+    assert platform.audit() == []
+
+
 def test_orders_are_listed_by_page_and_filter(
     platform: Platform, alice: Wallet, market: str
 ) -> None:
