@@ -5,13 +5,14 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+SIMULATED_STAGES = frozenset({"dev", "test", "replay"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def now_ms() -> int:
     """Unix time in milliseconds: the simulated clock's when PRESAGE_CLOCK_FILE names one."""
     simulated = os.environ.get("PRESAGE_CLOCK_FILE")
-    if simulated:
+    if simulated and os.environ.get("STAGE", "dev") in SIMULATED_STAGES:
         return int(Path(simulated).read_text())
     return time.time_ns() // 1_000_000
 

@@ -42,7 +42,16 @@ SETTINGS = {
         Setting(name="UPSTASH_REDIS_REST_URL", meaning="Upstash Redis REST address"),
         Setting(name="UPSTASH_REDIS_REST_TOKEN", meaning="Upstash Redis token", secret=True),
         Setting(name="REDIS_TIMEOUT_MS", meaning="budget of one Redis flush", default="1000"),
-        Setting(name="STATEMENT_TIMEOUT_MS", meaning="Postgres statement timeout", default="10000"),
+        Setting(
+            name="STATEMENT_TIMEOUT_MS",
+            meaning="Postgres statement timeout of user and admin routes, inside their 10 s",
+            default="6000",
+        ),
+        Setting(
+            name="WORKER_STATEMENT_TIMEOUT_MS",
+            meaning="Postgres statement timeout of workflows, inside their 28 s",
+            default="15000",
+        ),
         Setting(name="QSTASH_URL", meaning="QStash address", default="https://qstash.upstash.io"),
         Setting(name="QSTASH_TOKEN", meaning="QStash publishing token", secret=True),
         Setting(name="QSTASH_CURRENT_SIGNING_KEY", meaning="verifies deliveries", secret=True),

@@ -8,6 +8,8 @@ import orjson
 
 from presage.errors import ValidationFailedError
 
+MAX_INT8 = 2**63 - 1
+
 type Mark = list[int | str]
 
 
@@ -31,6 +33,15 @@ def moment_of(part: int | str) -> datetime:
     return moment
 
 
+def _fits(part: object, kind: type[int] | type[str]) -> bool:
+    """Whether a part is of its kind and one that Postgres can hold."""
+    if type(part) is not kind:
+        return False
+    if isinstance(part, int):
+        return -MAX_INT8 <= part <= MAX_INT8
+    return isinstance(part, str) and "\0" not in part
+
+
 def decode(cursor: str | None, *kinds: type[int] | type[str]) -> Mark | None:
     """The mark of a cursor of ours, its parts of the given kinds; None for the first page.
 
@@ -47,7 +58,7 @@ def decode(cursor: str | None, *kinds: type[int] | type[str]) -> Mark | None:
     fits = (
         isinstance(mark, list)
         and len(mark) == len(kinds)
-        and all(type(part) is kind for part, kind in zip(mark, kinds, strict=True))
+        and all(_fits(part, kind) for part, kind in zip(mark, kinds, strict=True))
     )
     if not fits or not isinstance(mark, list):
         raise ValidationFailedError("cursor is not one of ours.", field="cursor")

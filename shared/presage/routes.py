@@ -12,7 +12,7 @@ from presage.call import Zone
 
 type Auth = Literal["public", "user", "admin", "qstash"]
 type Scope = Literal["read", "trade", "admin", "service"]
-type Idempotency = Literal["safe", "natural", "client_order_id", "message_id"]
+type Idempotency = Literal["safe", "natural", "repeats", "client_order_id", "message_id"]
 
 USUAL_LIMIT_PER_MIN = 1_000
 ANONYMOUS_LIMIT_PER_MIN = 100
@@ -25,7 +25,8 @@ class Route:
     Attributes:
         auth: who may call: anyone, a signed-in user, an admin, or QStash (and operators).
         scope: what a key needs for it.
-        idempotency: `safe` reads; `natural` converges when repeated; otherwise the key's name.
+        idempotency: `safe` reads; `natural` converges when repeated; `repeats` does it again;
+            otherwise the key's name.
         limit_per_min: a limit of this route's own, on top of the general one of its caller.
         limit_by: whose calls that limit counts.
         login: it counts in Postgres when Redis is down.
@@ -135,7 +136,7 @@ _TABLE = (
         path="/markets",
         auth="user",
         scope="trade",
-        idempotency="natural",
+        idempotency="repeats",
         summary="Propose a market",
         status=201,
         limit_per_min=30,

@@ -1,12 +1,25 @@
 """The bases of request and response models: camelCase on the wire, snake_case in the code."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 MAX_PAGE = 100
+# Every moment a caller may name: wide enough for any market, and what every clock can say.
+FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+LAST_MOMENT = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _within_reach(moment: datetime) -> datetime:
+    if not FIRST_MOMENT <= moment < LAST_MOMENT:
+        raise ValueError("must lie between the years 2000 and 2200")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_within_reach)]
 OutcomeRef = Annotated[
     str, Field(min_length=1, max_length=200, description="YES, NO, a label or a number")
 ]

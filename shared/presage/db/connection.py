@@ -20,14 +20,20 @@ from psycopg.rows import class_row, tuple_row
 from presage import config, metrics
 from presage.call import Call, Zone
 from presage.db.queries import Query
-from presage.errors import PresageError, UnavailableError, from_sqlstate
+from presage.errors import (
+    PresageError,
+    UnavailableError,
+    ValidationFailedError,
+    from_sqlstate,
+)
 
 CONNECT_TIMEOUT_S = 2
 RETRIES = 3
 RETRY_BASE_S = 0.02
-_SET_ACTOR = (
-    "select set_config('presage.user_id', %s, true), set_config('statement_timeout', %s, true)"
-)
+_SET_ACTOR = """
+select set_config('presage.user_id', %s, true), set_config('statement_timeout', %s, true),
+       set_config('timezone', 'UTC', true)
+"""
 # Two first uses of one key can race where no common lock orders them; the loser looks again.
 _RETRY_ON_UNIQUE = frozenset({"orders_client_order_id_is_used_once"})
 
@@ -135,7 +141,8 @@ def _is_safe_to_retry(error: psycopg.Error) -> bool:
 def _flush(call: Call, statements: list[Statement[Any]]) -> list[psycopg.Cursor[Any]]:
     connection = _connection(call.zone)
     actor = str(call.actor.user_id) if call.actor else ""
-    timeout_ms = str(call.statement_timeout_ms or config.get("STATEMENT_TIMEOUT_MS"))
+    usual = "WORKER_STATEMENT_TIMEOUT_MS" if call.zone == "worker" else "STATEMENT_TIMEOUT_MS"
+    timeout_ms = str(call.statement_timeout_ms or config.get(usual))
     cursors: list[psycopg.Cursor[Any]] = []
     try:
         with connection.pipeline():
@@ -158,6 +165,12 @@ def _translate(error: psycopg.Error) -> PresageError | psycopg.Error:
     )
     if ours is not None:
         return ours
+    if isinstance(error, psycopg.DataError):
+        # Values of a shape that the models let through but no column holds.
+        metrics.count("DatabaseRefusedValue")
+        return ValidationFailedError("A value is out of range.")
+    if isinstance(error, pg_errors.ProgramLimitExceeded):
+        return ValidationFailedError("A value is too long.")
     if isinstance(error, pg_errors.QueryCanceled):
         return UnavailableError("The database took too long.")
     if isinstance(error, psycopg.OperationalError | pg_errors.AdminShutdown):

@@ -21,7 +21,6 @@ from presage.errors import ForbiddenError, UnauthorizedError
 from presage.identity import sessions
 
 COPY_TTL_S = 60
-COOKIE = "session-token"
 _MAX_TOKEN_CHARS = 200
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -57,7 +56,7 @@ def credential(request: Request) -> Credential | None:
                 "The Authorization header must be of the form 'Bearer <token>'."
             )
         return _hashed(token.strip())
-    token = request.cookies.get(COOKIE, "")
+    token = request.cookies.get(sessions.COOKIE, "")
     if not token:
         return None
     if request.method not in _SAFE_METHODS:

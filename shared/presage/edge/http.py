@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -21,8 +22,10 @@ from presage.call import Actor, Call
 from presage.edge import auth, cache, limits, reporting
 from presage.edge.request import Request
 from presage.errors import (
+    ForbiddenError,
     PresageError,
     RateLimitedError,
+    UnauthorizedError,
     UnavailableError,
     ValidationFailedError,
 )
@@ -30,6 +33,8 @@ from presage.identity import sessions
 from presage.routes import ANONYMOUS_LIMIT_PER_MIN, ROUTES, USUAL_LIMIT_PER_MIN, Route
 from presage.schema import Page, RequestModel, ResponseModel
 
+MAX_PROBLEMS = 20
+MAX_FIELD_CHARS = 100
 SECURITY_HEADERS = {
     "Content-Type": "application/json",
     "X-Content-Type-Options": "nosniff",
@@ -66,6 +71,9 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
         try:
             answer = self._serve(call, request)
         except PresageError as error:
+            if isinstance(error, UnauthorizedError) and sessions.COOKIE in request.cookies:
+                # A script cannot drop an HttpOnly cookie that has gone stale.
+                call.cookies.append(sessions.CLEAR_COOKIE)
             answer = failure(call, error)
         except Exception as error:  # noqa: BLE001 - the edge is where the unexpected ends
             reporting.unhandled(call, self.route.stem, error)
@@ -90,7 +98,7 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
 
     def _admit(self, call: Call, request: Request) -> cache.Found:
         """Authenticate and count the caller in one Redis flush; a stored answer if there is one."""
-        shown = auth.credential(request)
+        shown = self._shown(request)
         now_ms = clock.to_ms(call.now)
         counted = self._limits(call, shown)
         commands: list[redis.Command] = [limit.command(now_ms) for limit in counted]
@@ -113,7 +121,18 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
             auth.require(call.actor, admin=self.route.auth == "admin")
         return cache.found(results[-1]) if results and self.route.cache_s else cache.NOTHING
 
-    def _session(self, call: Call, shown: auth.Credential, copy: str | None, now_ms: int) -> Actor:
+    def _shown(self, request: Request) -> auth.Credential | None:
+        """The caller's credential; on a public route an unusable one is as good as none."""
+        try:
+            return auth.credential(request)
+        except (UnauthorizedError, ForbiddenError):
+            if self.route.auth == "public":
+                return None
+            raise
+
+    def _session(
+        self, call: Call, shown: auth.Credential, copy: str | None, now_ms: int
+    ) -> Actor | None:
         actor = auth.from_copy(shown.token_hash, copy, call.now)
         if actor is not None:
             return actor
@@ -122,20 +141,35 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
         results = redis.flush([limit.command(now_ms) for limit in by_ip])
         if results:
             self._refuse_excess(by_ip, results, now_ms)
-        actor, leave_copy = auth.from_postgres(call, shown)
+        try:
+            actor, leave_copy = auth.from_postgres(call, shown)
+        except UnauthorizedError:
+            if self.route.auth == "public":
+                return None
+            raise
         redis.flush([leave_copy])
         return actor
 
     def _limits(self, call: Call, shown: auth.Credential | None) -> list[limits.Limit]:
         caller = (
-            limits.Limit(name="caller", subject=shown.token_hash.hex(), per_min=USUAL_LIMIT_PER_MIN)
+            limits.Limit(
+                name="caller",
+                subject=shown.token_hash.hex(),
+                per_min=USUAL_LIMIT_PER_MIN,
+                only_with=shown.redis_key,
+            )
             if shown
             else _anonymous(call)
         )
         if not self.route.limit_per_min:
             return [caller]
-        subject = call.ip if self.route.limit_by == "ip" else caller.subject
-        own = limits.Limit(name=self.route.stem, subject=subject, per_min=self.route.limit_per_min)
+        by_ip = self.route.limit_by == "ip"
+        own = limits.Limit(
+            name=self.route.stem,
+            subject=call.ip if by_ip else caller.subject,
+            per_min=self.route.limit_per_min,
+            only_with=None if by_ip else caller.only_with,
+        )
         return [caller, own]
 
     @staticmethod
@@ -221,10 +255,13 @@ def named(error: ValidationError) -> ValidationFailedError:
     """Pydantic's findings as ours: every field's path and what is wrong, never the value."""
     problems = [
         {
-            "field": ".".join(str(part) for part in problem["loc"]) or "body",
+            "field": ".".join(str(part) for part in problem["loc"])[:MAX_FIELD_CHARS] or "body",
             "message": problem["msg"].removeprefix("Value error, "),
         }
-        for problem in error.errors(include_input=False, include_url=False, include_context=False)
+        for problem in islice(
+            error.errors(include_input=False, include_url=False, include_context=False),
+            MAX_PROBLEMS,
+        )
     ]
     first = problems[0]
     return ValidationFailedError(

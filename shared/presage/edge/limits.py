@@ -11,13 +11,15 @@ from presage.adapters.redis import Command
 
 WINDOW_MS = 60_000
 
-# KEYS: this window, the one before. ARGV: limit, now in ms, window in ms, cost.
+# KEYS: this window, the one before, and what must exist to be counted, if anything.
+# ARGV: limit, now in ms, window in ms, cost.
 # Answers what is left, or -1 when refused.
 SLIDING_WINDOW = """
 local current = tonumber(redis.call('GET', KEYS[1]) or 0)
 local previous = tonumber(redis.call('GET', KEYS[2]) or 0)
 local limit, now = tonumber(ARGV[1]), tonumber(ARGV[2])
 local window, cost = tonumber(ARGV[3]), tonumber(ARGV[4])
+if KEYS[3] and redis.call('EXISTS', KEYS[3]) == 0 then return limit end
 local used = math.floor((1 - (now % window) / window) * previous) + current
 if used + cost > limit then return -1 end
 if redis.call('INCRBY', KEYS[1], cost) == cost then
@@ -29,11 +31,15 @@ return limit - used - cost
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """At most `per_min` requests a minute by `subject`, counted apart for each `name`."""
+    """At most `per_min` requests a minute by `subject`, counted apart for each `name`.
+
+    With `only_with` it counts only while that key exists: an unknown token leaves nothing behind.
+    """
 
     name: str
     subject: str
     per_min: int
+    only_with: str | None = None
 
     @property
     def bucket(self) -> str:
@@ -46,9 +52,10 @@ class Limit:
         return (
             "EVAL",
             SLIDING_WINDOW,
-            2,
+            3 if self.only_with else 2,
             f"limit:{self.bucket}:{window}",
             f"limit:{self.bucket}:{window - 1}",
+            *((self.only_with,) if self.only_with else ()),
             self.per_min,
             now_ms,
             WINDOW_MS,

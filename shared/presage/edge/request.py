@@ -11,7 +11,7 @@ import json
 import re
 import uuid
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Self
 from urllib.parse import parse_qsl
 
@@ -24,6 +24,7 @@ from presage.errors import BadRequestError, ValidationFailedError
 MAX_BODY_BYTES = 1_000_000
 MAX_STRING_CHARS = 20_000
 MAX_DEPTH = 20
+MAX_NUMBER_CHARS = 50
 MAX_QUERY_FIELDS = 100
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,100}")
 
@@ -112,7 +113,8 @@ def json_object(body: bytes) -> dict[str, Any]:
     try:
         parsed = json.loads(
             body,
-            parse_float=Decimal,
+            parse_float=_exact,
+            parse_int=_whole,
             parse_constant=_refuse_constant,
             object_pairs_hook=_without_repeats,
         )
@@ -122,6 +124,23 @@ def json_object(body: bytes) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise BadRequestError("The body must be a JSON object.", field="body")
     return parsed
+
+
+def _exact(text: str) -> Decimal:
+    """A JSON number as written; one of absurd length or exponent costs seconds to expand."""
+    try:
+        number = Decimal(text) if len(text) <= MAX_NUMBER_CHARS else None
+    except InvalidOperation:
+        number = None
+    if number is None or abs(number.adjusted()) > MAX_NUMBER_CHARS:
+        raise _RefusedJsonError("A number has too many digits.")
+    return number
+
+
+def _whole(text: str) -> int:
+    if len(text) > MAX_NUMBER_CHARS:
+        raise _RefusedJsonError("A number has too many digits.")
+    return int(text)
 
 
 class _RefusedJsonError(ValueError):

@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 from presage import clock, config, metrics
 from presage.adapters import qstash
 from presage.call import Call
-from presage.edge import auth, http, reporting
+from presage.edge import auth, cache, http, reporting
 from presage.edge.request import Request, json_object
 from presage.errors import (
     PresageError,
@@ -28,7 +28,7 @@ from presage.errors import (
     ValidationFailedError,
 )
 from presage.routes import ROUTES, Route
-from presage.schema import RequestModel, ResponseModel
+from presage.schema import Moment, RequestModel, ResponseModel
 from presage.workflows import runs
 from presage.workflows.run import Outcome, PermanentFailureError, Run
 
@@ -41,7 +41,7 @@ MAX_DIGITS = 6
 class WorkflowBody(RequestModel):
     """What a delivery may carry; a schedule's carries nothing."""
 
-    slot: datetime | None = None
+    slot: Moment | None = None
     group_run_id: uuid.UUID | None = None
     part: Annotated[int, Field(ge=0, le=MAX_PARTS)] = 0
     cursor: Annotated[dict[str, Any], Field(default_factory=dict)]
@@ -150,6 +150,9 @@ class Workflow:
             runs.fail(run, error)
             metrics.count("WorkflowFailures", workflow=self.route.stem)
             raise
+        finally:
+            # What was done before a failure is done.
+            cache.drop(call)
         status = runs.finish(run, outcome)
         if run.failures:
             metrics.count("WorkflowItemFailures", len(run.failures), workflow=self.route.stem)

@@ -100,10 +100,7 @@ def connect_wallet(call: Call, request: ConnectWallet) -> Connected:
     )
     if session is None:
         raise UnauthorizedError("The challenge is unknown, altered, expired or used.")
-    call.cookies.append(
-        f"session-token={token}; Path=/; Max-Age={int(sessions.LIFETIME.total_seconds())}; "
-        "HttpOnly; Secure; SameSite=Lax"
-    )
+    call.cookies.append(sessions.cookie(token))
     return Connected(session=_view(session), token=token)
 
 
@@ -120,7 +117,7 @@ def logout(call: Call, request: Nothing) -> LoggedOut:  # noqa: ARG001 - it has 
     params = {"ip": call.ip, "request_id": call.request_id, "now": call.now}
     row = connection.fetch_one(call, _queries["revoke_sessions"], _Revoked, params)
     redis.flush([("DEL", sessions.redis_key(call.user.session_hash))])
-    call.cookies.append("session-token=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax")
+    call.cookies.append(sessions.CLEAR_COOKIE)
     return LoggedOut(revoked_sessions=row.revoked_sessions if row else 0)
 
 

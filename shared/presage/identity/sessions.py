@@ -12,6 +12,9 @@ from presage.db.queries import beside
 from presage.errors import RateLimitedError
 
 LIFETIME = timedelta(days=7)
+COOKIE = "session-token"
+_ATTRIBUTES = "HttpOnly; Secure; SameSite=Lax"
+CLEAR_COOKIE = f"{COOKIE}=; Path=/; Max-Age=0; {_ATTRIBUTES}"
 _queries = beside(__file__)
 
 
@@ -39,6 +42,11 @@ def new_token() -> str:
 def hash_token(token: str) -> bytes:
     """What a token is stored and looked up by."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def cookie(token: str) -> str:
+    """The Set-Cookie value that keeps a session in a browser."""
+    return f"{COOKIE}={token}; Path=/; Max-Age={int(LIFETIME.total_seconds())}; {_ATTRIBUTES}"
 
 
 def redis_key(token_hash: bytes) -> str:

@@ -6,12 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, HttpUrl, model_validator
+from pydantic import AfterValidator, Field, HttpUrl, model_validator
 
 from presage.money import AmountIn, MoneyOut, PriceIn, PriceOut, SizeIn, SizeOut
-from presage.schema import OutcomeRef, PageRequest, RequestModel, ResponseModel
+from presage.schema import Moment, OutcomeRef, PageRequest, RequestModel, ResponseModel
 
 MIN_DISPUTE_WINDOW_S = 300
+# With the minute after a bound this is what one call to a price source answers.
+MAX_TOLERANCE_S = 900
 MAX_DISPUTE_WINDOW_S = 2_592_000
 
 type State = Literal[
@@ -23,6 +25,8 @@ type TradingStatus = Literal["open", "post_only", "cancel_only", "halted"]
 def _slug(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
         raise ValueError("may hold lower-case letters, digits and single hyphens")
+    if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value):
+        raise ValueError("may not look like an id")
     return value
 
 
@@ -48,9 +52,9 @@ class ResolutionRule(RequestModel):
     comparison: Literal["gte"] = "gte"
     reference: Literal["strike", "price_at_open"]
     strike: Annotated[Decimal | None, Field(gt=0, max_digits=38, decimal_places=18)] = None
-    open_at: AwareDatetime
-    close_at: AwareDatetime
-    tolerance_s: Annotated[int, Field(ge=0, le=3_600)] = 5
+    open_at: Moment
+    close_at: Moment
+    tolerance_s: Annotated[int, Field(ge=0, le=MAX_TOLERANCE_S)] = 5
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
@@ -78,8 +82,8 @@ class ProposeMarket(RequestModel):
         PriceIn, Field(alias="tickSize", le=5_000), AfterValidator(_divides_the_payout)
     ] = 100
     min_size_lots: Annotated[SizeIn, Field(alias="minSize", le=10**11)] = 100
-    opens_at: AwareDatetime | None = None
-    closes_at: AwareDatetime
+    opens_at: Moment | None = None
+    closes_at: Moment
     resolution_rule: ResolutionRule | None = None
     dispute_window_s: Annotated[int, Field(ge=MIN_DISPUTE_WINDOW_S, le=MAX_DISPUTE_WINDOW_S)] = (
         172_800
@@ -89,6 +93,8 @@ class ProposeMarket(RequestModel):
     def _opens_before_it_closes(self) -> Self:
         if self.opens_at is not None and self.closes_at <= self.opens_at:
             raise ValueError("closesAt must come after opensAt")
+        if self.resolution_rule and self.resolution_rule.close_at != self.closes_at:
+            raise ValueError("resolutionRule.closeAt must be the market's closesAt")
         return self
 
 

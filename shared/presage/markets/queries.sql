@@ -186,7 +186,8 @@ cross join lateral public.market_stats(f.market_id, %(now)s) s;
 -- name: list_closed_markets
 -- Native markets past their close that nobody has tidied yet.
 select id from public.markets
-where state = 'ACTIVE' and venue = 'native' and closes_at <= %(now)s and trading_status <> 'halted'
+where state in ('ACTIVE', 'RESOLVING', 'DISPUTED') and venue = 'native'
+  and closes_at <= %(now)s and trading_status <> 'halted'
 order by closes_at, id
 limit %(limit)s;
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
+
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
@@ -75,6 +77,7 @@ def market_close_check(run: Run) -> Outcome:
             _Done,
             {"market_id": market_id, "now": run.call.now},
         )
+        run.call.changed_tags.append(f"market:{market_id}")
         return halted is not None and halted.done
 
     closed = _each(run, "list_closed_markets", tidy)
@@ -111,6 +114,7 @@ def settle_market(run: Run) -> Outcome:
             paid += chunk.paid_users
             paid_micros += chunk.paid_micros
             if chunk.done:
+                run.call.changed_tags.append(f"market:{market_id}")
                 return True
         return False
 
@@ -146,7 +150,7 @@ def _each(run: Run, listing: str, work: Callable[[uuid.UUID], bool]) -> int:
                 break
             try:
                 finished = work(market_id)
-            except PresageError as error:
+            except (PresageError, psycopg.Error) as error:
                 run.fail(str(market_id), error)
                 finished = False
             if finished:

@@ -39,10 +39,12 @@ delete from public.workflow_runs where id in (
 );
 
 -- name: clean_outbox
--- Outbox rows that were published over a day ago.
+-- Outbox rows that were published over a day ago, or that nobody took in a week.
 delete from public.outbox where id in (
     select id from public.outbox
-    where published_at < %(now)s::timestamptz - interval '1 day' limit %(limit)s
+    where published_at < %(now)s::timestamptz - interval '1 day'
+       or created_at < %(now)s::timestamptz - interval '7 days'
+    limit %(limit)s
 );
 
 -- name: clean_price_feeds

@@ -4,10 +4,10 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from presage.money import AmountIn, MoneyOut, PriceIn, PriceOut, SizeIn, SizeOut
-from presage.schema import OutcomeRef, PageRequest, RequestModel, ResponseModel
+from presage.schema import Moment, OutcomeRef, PageRequest, RequestModel, ResponseModel
 
 type Side = Literal["BUY", "SELL"]
 type Position = Literal["YES", "NO"]
@@ -30,7 +30,7 @@ class PlaceOrder(RequestModel):
     price_bps: Annotated[PriceIn, Field(alias="price")]
     size_lots: Annotated[SizeIn | None, Field(alias="size")] = None
     amount_micros: Annotated[AmountIn | None, Field(alias="amount")] = None
-    expires_at: Annotated[AwareDatetime | None, Field(alias="expiration")] = None
+    expires_at: Annotated[Moment | None, Field(alias="expiration")] = None
     post_only: bool = False
     self_trade_prevention: Literal["cancel_taker", "cancel_maker", "cancel_both"] = "cancel_taker"
     client_order_id: Annotated[str | None, Field(min_length=1, max_length=128)] = None
@@ -109,8 +109,8 @@ class ListOrders(PageRequest):
     status: Status | None = None
     market_id: uuid.UUID | None = None
     side: Side | None = None
-    placed_from: Annotated[AwareDatetime | None, Field(alias="from")] = None
-    placed_to: Annotated[AwareDatetime | None, Field(alias="to")] = None
+    placed_from: Annotated[Moment | None, Field(alias="from")] = None
+    placed_to: Annotated[Moment | None, Field(alias="to")] = None
 
 
 class OrderView(ResponseModel):
@@ -181,7 +181,8 @@ class OrderCancelled(ResponseModel):
 
 
 class OrdersCancelled(ResponseModel):
-    """Every order that the kill switch cancelled."""
+    """What the kill switch cancelled; with `more`, open orders are left: call again."""
 
     cancelled: list[OrderCancelled]
     count: int
+    more: bool

@@ -35,7 +35,7 @@ from presage.workflows.run import Outcome, Run
 MAX_CLIENT_ORDER_ID = 128
 # One call of the SQL function cancels at most this many; the kill switch repeats it.
 CANCEL_CHUNK = 1_000
-MAX_CANCEL_CHUNKS = 50
+MAX_CANCEL_CHUNKS = 10
 EXPIRE_CHUNK = 500
 _queries = beside(__file__)
 
@@ -230,8 +230,8 @@ def cancel_orders(call: Call, request: CancelOrders) -> OrdersCancelled:
         chunk = connection.fetch_all(call, _queries["cancel_orders"], OrderCancelled, params)
         cancelled.extend(chunk)
         if len(chunk) < CANCEL_CHUNK:
-            break
-    return OrdersCancelled(cancelled=cancelled, count=len(cancelled))
+            return OrdersCancelled(cancelled=cancelled, count=len(cancelled), more=False)
+    return OrdersCancelled(cancelled=cancelled, count=len(cancelled), more=True)
 
 
 def _shown(row: _OrderRow, model: type[OrderView]) -> dict[str, Any]:

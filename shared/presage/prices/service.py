@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 import orjson
+import psycopg
 
 from presage import config, metrics
 from presage.adapters import spot_prices
@@ -34,6 +36,8 @@ _SOURCES: dict[str, Callable[[str], Tick]] = {
 }
 _queries = beside(__file__)
 
+type _Applied = Literal["proposed", "escalated", "pending", "already"]
+
 
 @dataclass(frozen=True)
 class _Done:
@@ -58,12 +62,16 @@ def execute_crypto(run: Run) -> Outcome:
                     proposed += 1
                 case "escalated":
                     escalated += 1
-                case _:
+                case "pending":
                     pending += 1
-        except UnprocessableError as error:
-            escalations.open_for_market(run.call, market.id, error.message, market.resolution_rule)
+                case "already":
+                    continue
+        except (UnprocessableError, ValueError, OverflowError) as error:
+            # Nothing that time would heal: one market's rule must not hold up the others.
+            reason = str(error)[:500]
+            escalations.open_for_market(run.call, market.id, reason, market.resolution_rule)
             escalated += 1
-        except PresageError as error:
+        except (PresageError, psycopg.Error) as error:
             run.fail(f"market:{market.id}", error)
     return Outcome(
         counts={
@@ -115,8 +123,10 @@ def _verify_closing(run: Run, priced: set[str]) -> int:
     return unverifiable
 
 
-def _apply_rule(call: Call, market: upkeep.RuledMarket) -> str:
+def _apply_rule(call: Call, market: upkeep.RuledMarket) -> _Applied:
     rule = ResolutionRule.model_validate(market.resolution_rule)
+    if rule.close_at > call.now:
+        raise UnprocessableError("The rule's close is later than the market's.")
     tolerance = timedelta(seconds=rule.tolerance_s)
     bounds = [rule.close_at] if rule.reference == "strike" else [rule.open_at, rule.close_at]
     for bound in bounds:
@@ -146,7 +156,7 @@ def _propose(
     decision: Decision,
     outcome: str,
     evidence: Mapping[str, object],
-) -> str:
+) -> _Applied:
     try:
         lifecycle.propose_outcome(
             call,

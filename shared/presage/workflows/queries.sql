@@ -19,7 +19,8 @@ insert into public.dead_letters as d
     (workflow, item, error, failures, status, created_at, updated_at)
 values (%(workflow)s, %(item)s, %(error)s, 1, 'pending', %(now)s, %(now)s)
 on conflict (workflow, item) do update
-set error = excluded.error, failures = d.failures + 1, status = 'pending',
+set error = excluded.error, failures = d.failures + 1,
+    status = case d.status when 'manual_review' then d.status else 'pending' end,
     updated_at = excluded.updated_at;
 
 -- name: audit_operator

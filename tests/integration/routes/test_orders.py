@@ -253,7 +253,7 @@ def test_the_kill_switch_wants_to_know_what(platform: Platform, alice: Wallet, m
     assert sum(order["releasedAmount"] for order in killed["cancelled"]) == pytest.approx(0.6)
     assert platform.call("get_wallet", token=alice.token).data["available"] == 1000.0
     again = platform.call("cancel_orders", token=alice.token, query={"all": "true"}).data
-    assert again == {"cancelled": [], "count": 0}
+    assert again == {"cancelled": [], "count": 0, "more": False}
 
 
 def test_two_users_at_once_never_meet(
