@@ -4,12 +4,14 @@ Written from the specification for clarity, not speed: no database, no locks. Pr
 lots, money micros. Average cost is kept only as (cost - realised), which no rounding touches.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Literal
 
 type Position = Literal["YES", "NO"]
 type Side = Literal["BUY", "SELL"]
 
+POSITIONS: tuple[Position, Position] = ("YES", "NO")
 PAYOUT_BPS = 10_000
 FEE_SCALE = 100_000_000
 
@@ -81,6 +83,16 @@ class Placed:
 
 
 @dataclass
+class Batch:
+    """What a batch may use: the owner's cash and free shares before it, less what it used."""
+
+    cash: int
+    shares: dict[Position, int]
+    keys: set[int] = field(default_factory=set)
+    atomic: bool = False
+
+
+@dataclass
 class Sweep:
     """A walk over the book that has written nothing yet."""
 
@@ -120,15 +132,50 @@ class ReferenceMarket:
             if (order.user, order.position, order.side) == (user, position, "SELL")
         )
 
-    def place(self, order: Order) -> Placed:
+    def place_batch(self, orders: list[Order], *, atomic: bool) -> list[Placed | RejectedError]:
+        """Match orders of one user in sequence; an atomic batch is undone when one is refused."""
+        before = deepcopy(self.__dict__)
+        user = orders[0].user
+        free = {side: self._free(user, side) for side in POSITIONS}
+        batch = Batch(self.cash[user], free, atomic=atomic)
+        answers: list[Placed | RejectedError] = []
+        for order in orders:
+            try:
+                placed = self.place(order, batch)
+            except RejectedError as error:
+                answers.append(error)
+                continue
+            answers.append(placed)
+            batch.keys.add(order.key)
+            if order.side == "BUY":
+                held = order.remaining_lots * order.price_bps
+                batch.cash -= placed.cost_micros + placed.fee_micros + held
+            else:
+                batch.shares[order.position] -= order.filled_lots + order.remaining_lots
+        if atomic and any(isinstance(answer, RejectedError) for answer in answers):
+            self.__dict__.update(before)
+            return [
+                answer if isinstance(answer, RejectedError) else RejectedError("PR422")
+                for answer in answers
+            ]
+        return answers
+
+    def place(self, order: Order, batch: Batch | None = None) -> Placed:
         """Match an order; raises RejectedError, and then nothing has changed."""
         self._check(order)
-        sweep = self._sweep(order)
+        sweep = self._sweep(order, batch.keys if batch else set())
+        if batch and batch.atomic and sweep.stopped:
+            raise RejectedError("PR422", "self_trade_prevention")
         self._judge_rest(order, sweep)
         cost = sum(fill.lots * order.own_bps(fill.price_bps) for fill in sweep.fills)
         weight = sum(_weight(fill.lots, fill.price_bps) for fill in sweep.fills)
         fee = _ceil_div(weight * self.fee_bps, FEE_SCALE)
-        self._check_funds(order, taking=bool(sweep.fills))
+        if batch is None:
+            batch = Batch(
+                self.cash[order.user],
+                {order.position: self._free(order.user, order.position)},
+            )
+        self._check_funds(order, batch, taking=bool(sweep.fills))
         fills = tuple(self._with_rebate(fill, fee, weight) for fill in sweep.fills)
         for dropped in sweep.dropped:
             self._release(dropped)
@@ -204,7 +251,9 @@ class ReferenceMarket:
         ]
         return sorted(makers, key=lambda maker: (sign * maker.book_price_bps, maker.key))
 
-    def _sweep(self, order: Order) -> Sweep:
+    def _sweep(  # noqa: C901 - the rules of the walk in the order they apply
+        self, order: Order, ahead: set[int]
+    ) -> Sweep:
         sweep = Sweep(left=order.size_lots or 0)
         budget = (order.amount_micros or 0) * FEE_SCALE
         by_amount = order.amount_micros is not None
@@ -213,6 +262,8 @@ class ReferenceMarket:
                 raise RejectedError("PR422")
             if not by_amount and sweep.left == 0:
                 break
+            if maker.key in ahead and order.stp != "cancel_taker":
+                raise RejectedError("PR422", "self_trade_prevention")
             if maker.user == order.user:
                 if order.stp != "cancel_taker":
                     sweep.dropped.append(maker)
@@ -247,11 +298,12 @@ class ReferenceMarket:
             order.remaining_lots = sweep.left
             order.status = "partial" if sweep.fills else "open"
 
-    def _check_funds(self, order: Order, *, taking: bool) -> None:
+    def _free(self, user: int, position: Position) -> int:
+        return self.held.get((user, position), 0) - self.locked(user, position)
+
+    def _check_funds(self, order: Order, batch: Batch, *, taking: bool) -> None:
         if order.side == "SELL":
-            free = self.held.get((order.user, order.position), 0)
-            free -= self.locked(order.user, order.position)
-            if free < (order.size_lots or 0):
+            if batch.shares[order.position] < (order.size_lots or 0):
                 raise RejectedError("PR402")
             return
         need = order.amount_micros
@@ -260,7 +312,7 @@ class ReferenceMarket:
             need = lots * order.price_bps
             if taking:
                 need += _ceil_div(_weight(lots, order.price_bps) * self.fee_bps, FEE_SCALE)
-        if self.cash[order.user] < need:
+        if batch.cash < need:
             raise RejectedError("PR402")
 
     def _with_rebate(self, fill: Fill, fee: int, weight: int) -> Fill:

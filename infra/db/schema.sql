@@ -26,6 +26,69 @@ CREATE TYPE public.fill_draft AS (
 CREATE DOMAIN public.fill_kind AS text
 	CONSTRAINT fill_kinds_are_known CHECK ((VALUE = ANY (ARRAY['TRANSFER'::text, 'MINT'::text, 'MERGE'::text])));
 
+CREATE TYPE public.market_terms AS (
+	market_id uuid,
+	venue text,
+	state text,
+	trading_status text,
+	tick_size_bps integer,
+	min_size_lots bigint,
+	fee_bps integer,
+	maker_rebate_bps integer,
+	opens_at timestamp with time zone,
+	closes_at timestamp with time zone,
+	orders_account bigint,
+	escrow_account bigint,
+	fees_account bigint,
+	closed_only boolean,
+	cash_account bigint,
+	outcomes smallint[]
+);
+
+CREATE TYPE public.transfer_draft AS (
+	debit_account bigint,
+	credit_account bigint,
+	amount_micros bigint,
+	kind text
+);
+
+CREATE TYPE public.order_draft AS (
+	order_id uuid,
+	market_id uuid,
+	outcome smallint,
+	"position" text,
+	side text,
+	type text,
+	price_bps integer,
+	size_lots bigint,
+	amount_micros bigint,
+	post_only boolean,
+	self_trade_prevention text,
+	client_order_id text,
+	request_hash bytea,
+	expires_at timestamp with time zone,
+	status text,
+	is_stopped boolean,
+	is_bid boolean,
+	book_price_bps integer,
+	filled_lots bigint,
+	rest_lots bigint,
+	cost_micros bigint,
+	volume_micros bigint,
+	fee_micros bigint,
+	need_micros bigint,
+	held_micros bigint,
+	last_bps integer,
+	account_id bigint,
+	fee_bps integer,
+	maker_rebate_bps integer,
+	dropped uuid[],
+	expired uuid[],
+	accounts bigint[],
+	fills public.fill_draft[],
+	transfers public.transfer_draft[]
+);
+
 CREATE DOMAIN public.order_position AS text
 	CONSTRAINT positions_are_yes_or_no CHECK ((VALUE = ANY (ARRAY['YES'::text, 'NO'::text])));
 
@@ -40,13 +103,6 @@ CREATE DOMAIN public.order_type AS text
 
 CREATE DOMAIN public.price_bps AS integer
 	CONSTRAINT prices_lie_inside_the_payout CHECK (((VALUE >= 1) AND (VALUE <= 9999)));
-
-CREATE TYPE public.transfer_draft AS (
-	debit_account bigint,
-	credit_account bigint,
-	amount_micros bigint,
-	kind text
-);
 
 CREATE FUNCTION public.account_of(p_kind text, p_user_id uuid, p_market_id uuid) RETURNS bigint
     LANGUAGE plpgsql
@@ -197,6 +253,69 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.batch_drafts(p_orders jsonb) RETURNS public.order_draft[]
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $_$
+    select array_agg(row(
+        coalesce(o.order_id, gen_random_uuid()),
+        case when o.market_id ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+             then o.market_id::uuid end,
+        case when jsonb_typeof(o.outcome) = 'number' then (o.outcome #>> '{}')::smallint end,
+        coalesce(o.position, 'YES'), o.side, o.type, o.price_bps, o.size_lots, o.amount_micros,
+        coalesce(o.post_only, false), coalesce(o.self_trade_prevention, 'cancel_taker'),
+        o.client_order_id,
+        case when o.client_order_id is not null
+             then coalesce(decode(o.request_hash, 'hex'),
+                           sha256(convert_to((e.body - 'order_id')::text, 'UTF8'))) end,
+        o.expires_at, null, null, null, null, null, null, null, null, null, null, null, null, null,
+        null, null, null, null, null, null, null)::public.order_draft order by e.no)
+    from jsonb_array_elements(p_orders) with ordinality as e (body, no)
+    cross join lateral jsonb_to_record(e.body) as o (
+        order_id uuid, market_id text, outcome jsonb, position text, side text, type text,
+        price_bps integer, size_lots bigint, amount_micros bigint, post_only boolean,
+        self_trade_prevention text, client_order_id text, request_hash text,
+        expires_at timestamptz)
+$_$;
+
+CREATE FUNCTION public.batch_refusal(p_place integer, p_code text, p_message text, p_field text) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+    select jsonb_build_object((p_place - 1)::text, jsonb_build_object(
+        'index', p_place - 1, 'status', 'rejected', 'code', p_code, 'message', p_message,
+        'field', nullif(p_field, '')))
+$$;
+
+CREATE FUNCTION public.batch_results(p_orders public.order_draft[], p_order_ids uuid[], p_refusals jsonb, p_now timestamp with time zone) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+    with placed as (
+        select o.order_id, jsonb_build_object(
+            'order_id', o.order_id, 'status', o.status, 'size_lots', o.size_lots,
+            'filled_lots', o.filled_lots, 'remaining_lots', o.rest_lots,
+            'cost_micros', o.cost_micros, 'fee_micros', o.fee_micros,
+            'average_price_bps', round(o.cost_micros::numeric / nullif(o.filled_lots, 0), 4),
+            'fills', coalesce((
+                select jsonb_agg(jsonb_build_object(
+                    'fill_id', f.fill_id,
+                    'price_bps', case o.position when 'YES' then f.price_bps
+                                                 else 10000 - f.price_bps end,
+                    'size_lots', f.size_lots, 'kind', f.kind) order by f.fill_id)
+                from unnest(o.fills) as f), '[]'::jsonb),
+            'created_at', p_now) as told
+        from unnest(p_orders) as o
+    )
+    select jsonb_agg(case
+        when i.id is null then p_refusals -> (i.no - 1)::text
+        else jsonb_build_object('index', i.no - 1)
+            || coalesce(p.told, (select to_jsonb(r) - 'replayed' from public.replayed_order(i.id) as r)) end
+        order by i.no)
+    from unnest(p_order_ids) with ordinality as i (id, no)
+    left join placed as p on p.order_id = i.id
+$$;
+
 CREATE FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) RETURNS TABLE(run_id uuid, decision text, slot timestamp with time zone)
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -345,6 +464,32 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.clarify_market(p_market_id uuid, p_body text, p_body_bn text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id bigint, market_id uuid, body text, body_bn text, created_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor uuid := public.actor_id();
+    v_id    bigint;
+begin
+    if not exists (select from public.markets m where m.id = p_market_id) then
+        raise exception 'There is no such market.' using errcode = 'PR404', column = 'market_id';
+    end if;
+    insert into public.market_clarifications as c (market_id, body, body_bn, author, created_at)
+    values (p_market_id, p_body, p_body_bn, v_actor, p_now)
+    returning c.id into v_id;
+    insert into public.outbox (topic, market_id, payload, created_at)
+    values ('clarification', p_market_id, jsonb_build_object('id', v_id, 'body', p_body), p_now);
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, 'clarify_market', 'market', p_market_id::text, p_request_id, p_ip,
+        jsonb_build_object('clarification', v_id), p_now
+    );
+    return query select v_id, p_market_id, p_body, p_body_bn, p_now;
+end;
+$$;
+
 CREATE FUNCTION public.count_login_attempt(p_bucket text, p_now timestamp with time zone) RETURNS integer
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
@@ -482,6 +627,20 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.list_market() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+    insert into public.market_listings as l (market_id, created_us, closes_us)
+    values (new.id, extract(epoch from new.created_at) * 1000000,
+            extract(epoch from new.closes_at) * 1000000)
+    on conflict (market_id) do update set
+        created_us = excluded.created_us, closes_us = excluded.closes_us;
+    return null;
+end;
+$$;
+
 CREATE FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) RETURNS TABLE(side text, price_bps integer, size_lots bigint, orders integer)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -507,14 +666,44 @@ CREATE FUNCTION public.market_holders(p_market_id uuid, p_limit integer) RETURNS
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
-    select u.address, p.outcome, p.position, p.held_lots,
-           (p.held_lots * 10000 / nullif(sum(p.held_lots) over (partition by p.outcome, p.position), 0)
-           )::integer
-    from public.positions p
-    join public.users u on u.id = p.user_id
-    where p.market_id = p_market_id and p.held_lots > 0
-    order by p.held_lots desc, u.address
-    limit p_limit;
+    with sides as materialized (
+        select o.outcome, s.side
+        from public.outcomes o
+        cross join (values ('YES'), ('NO')) s (side)
+        where o.market_id = p_market_id
+    ),
+    escrow as materialized (
+        select a.balance_micros / 10000 as lots
+        from public.markets m
+        join public.market_ledgers l on l.market_id = m.id
+        join public.accounts a on a.id = l.escrow_account
+        where m.id = p_market_id and m.market_type = 'binary' and m.state <> 'FINALIZED'
+    ),
+    largest as materialized (
+        select p.user_id, s.outcome, s.side, p.held_lots
+        from sides s
+        cross join lateral (
+            select h.user_id, h.held_lots from public.positions h
+            where h.market_id = p_market_id and h.outcome = s.outcome and h.position = s.side
+              and h.held_lots > 0
+            order by h.held_lots desc limit p_limit
+        ) p
+        order by p.held_lots desc limit p_limit
+    ),
+    totals as materialized (
+        select d.outcome, d.side, coalesce(
+            (select e.lots from escrow e),
+            (select sum(h.held_lots) from public.positions h
+             where h.market_id = p_market_id and h.outcome = d.outcome and h.position = d.side
+               and h.held_lots > 0)) as lots
+        from (select distinct outcome, side from largest) d
+    )
+    select u.address, l.outcome, l.side, l.held_lots,
+           (l.held_lots::numeric * 10000 / nullif(t.lots, 0))::integer
+    from largest l
+    join totals t on t.outcome = l.outcome and t.side = l.side
+    join public.users u on u.id = l.user_id
+    order by l.held_lots desc, u.address;
 $$;
 
 CREATE FUNCTION public.market_moves() RETURNS TABLE(venue text, from_state text, to_state text, who text)
@@ -586,6 +775,285 @@ CREATE FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_bef
       and f.id < coalesce(p_before_id, 9223372036854775807)
     order by f.id desc
     limit least(p_limit, 500)
+$$;
+
+CREATE FUNCTION public.match_order(p_order public.order_draft, p_market public.market_terms, p_actor uuid, p_met uuid[], p_left bigint[], p_ahead_bps integer, p_now timestamp with time zone) RETURNS public.order_draft
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    c_max_fills constant integer := 1000;
+    c_scale     constant numeric := 100000000;  -- fees are computed in 1e-8 micros, exactly
+    v_side      text := p_order.side;
+    v_yes       boolean := p_order.position = 'YES';
+    v_bid       boolean := (v_side = 'BUY') = v_yes;
+    v_price_bps integer := p_order.price_bps;
+    v_limit_bps integer := case when v_yes then v_price_bps else 10000 - v_price_bps end;
+    v_fee_bps   integer := p_market.fee_bps;
+    v_cash      bigint := p_market.cash_account;
+    v_escrow    bigint := p_market.escrow_account;
+    v_orders    bigint := p_market.orders_account;
+    v_field     text;
+    v_reason    text;
+    v_book      refcursor;
+    v_maker     record;
+    v_met       boolean;
+    v_place     integer;
+    v_fill      public.fill_draft;
+    v_fills     public.fill_draft[] := '{}';
+    v_transfers public.transfer_draft[] := '{}';
+    v_accounts  bigint[];
+    v_dropped   uuid[] := '{}';
+    v_expired   uuid[] := '{}';
+    v_count     integer := 0;
+    v_passed    integer := 0;
+    v_left      bigint := p_order.size_lots;
+    v_budget    numeric := p_order.amount_micros * c_scale;
+    v_unit      numeric;
+    v_lots      bigint;
+    v_own_bps   integer;
+    v_last_bps  integer;
+    v_stopped   boolean := false;
+    v_filled    bigint := 0;
+    v_cost      bigint := 0;
+    v_volume    bigint := 0;
+    v_weight    bigint := 0;  -- lots x p x (1 - p): what the fee is taken on
+    v_fee       bigint := 0;
+    v_mint_taker   bigint := 0;  -- MINT: cash -> escrow
+    v_mint_makers  bigint := 0;  -- MINT: market:orders -> escrow
+    v_merge_taker  bigint := 0;  -- MERGE: escrow -> cash
+    v_from_buyers  bigint := 0;  -- TRANSFER, taker sells: market:orders -> cash
+    v_need      numeric;
+begin
+    v_field := public.misfit_of_order(p_order.position, v_side, p_order.type, v_price_bps,
+        v_left, p_order.amount_micros, p_order.post_only, p_order.self_trade_prevention,
+        p_order.client_order_id, p_order.expires_at, p_market.tick_size_bps,
+        p_market.min_size_lots, v_fee_bps, p_now);
+    if v_field is null and (p_order.outcome = any (p_market.outcomes)) is not true then
+        v_field := 'outcome';
+    end if;
+    if v_field is not null then
+        raise exception using errcode = 'PR400', column = v_field, message = case v_field
+            when 'price' then format('price is a multiple of %s between 0 and 1',
+                trim_scale(p_market.tick_size_bps / 10000.0))
+            when 'size' then format('size is at least %s shares, at most a thousand million',
+                trim_scale(p_market.min_size_lots / 100.0))
+            when 'amount' then 'amount stands instead of size in a FOK or FAK buy; it buys at least '
+                'the smallest size at the limit'
+            when 'post_only' then 'an order that may not rest cannot be post-only'
+            when 'expiration' then 'a GTD order, and no other, ends at least 60 seconds from now'
+            when 'outcome' then 'the market has no such outcome'
+            else format('%s is not one that orders know', v_field) end;
+    end if;
+    v_reason := public.why_not_trading(p_market.venue, p_market.state, p_market.trading_status,
+        p_market.opens_at, p_market.closes_at, p_order.post_only, p_now);
+    if v_reason is not null then
+        raise exception using errcode = 'PR410', message = v_reason;
+    elsif p_market.closed_only and v_side = 'BUY' then
+        raise exception using errcode = 'PR403', message = 'this account may only sell and cancel';
+    end if;
+
+    if v_bid then
+        open v_book for
+            select o.id, o.user_id, o.account_id, o.side, o.position, o.price_bps,
+                   o.book_price_bps, o.remaining_lots, o.expires_at
+            from public.orders as o
+            where o.market_id = p_order.market_id and o.outcome = p_order.outcome and o.is_open
+              and o.book_side = 'ask' and o.book_price_bps <= v_limit_bps
+            order by o.book_price_bps, o.seq;
+    else
+        open v_book for
+            select o.id, o.user_id, o.account_id, o.side, o.position, o.price_bps,
+                   o.book_price_bps, o.remaining_lots, o.expires_at
+            from public.orders as o
+            where o.market_id = p_order.market_id and o.outcome = p_order.outcome and o.is_open
+              and o.book_side = 'bid' and o.book_price_bps >= v_limit_bps
+            order by o.book_price_bps desc, o.seq;
+    end if;
+    v_accounts := array[v_cash];
+    while v_left is null or v_left > 0 loop
+        fetch v_book into v_maker;
+        v_met := found;
+        if p_ahead_bps is not null and (not v_met
+            or case when v_bid then p_ahead_bps < v_maker.book_price_bps
+                    else p_ahead_bps > v_maker.book_price_bps end) then
+            if p_order.post_only then
+                raise exception using errcode = 'PR422',
+                    message = 'a post-only order may not cross the book';
+            elsif p_order.self_trade_prevention <> 'cancel_taker' then
+                raise exception using errcode = 'PR422', column = 'self_trade_prevention',
+                    message = 'an order may not cancel another of its own batch';
+            end if;
+            v_stopped := true;
+            exit;
+        end if;
+        exit when not v_met;
+        if p_met is not null then
+            v_place := array_position(p_met, v_maker.id);
+            if v_place is not null then
+                continue when p_left[v_place] = 0;
+                v_maker.remaining_lots := p_left[v_place];
+            end if;
+        end if;
+        if v_count + v_passed >= c_max_fills then
+            raise exception using errcode = 'PR422',
+                message = format('the order meets more than %s resting orders', c_max_fills);
+        end if;
+        if v_maker.expires_at <= p_now then
+            v_expired := v_expired || v_maker.id;
+            v_accounts := v_accounts || v_maker.account_id;
+            v_passed := v_passed + 1;
+            continue;
+        end if;
+        if p_order.post_only then
+            raise exception using errcode = 'PR422',
+                message = 'a post-only order may not cross the book';
+        end if;
+        if v_maker.user_id = p_actor then
+            if p_order.self_trade_prevention <> 'cancel_taker' then
+                v_dropped := v_dropped || v_maker.id;
+                v_passed := v_passed + 1;
+            end if;
+            v_stopped := p_order.self_trade_prevention <> 'cancel_maker';
+            exit when v_stopped;
+            continue;
+        end if;
+        v_own_bps := case when v_yes then v_maker.book_price_bps
+                          else 10000 - v_maker.book_price_bps end;
+        if v_budget is null then
+            v_lots := least(v_left, v_maker.remaining_lots);
+            v_left := v_left - v_lots;
+        else
+            -- ceil(fee) fits a whole number of micros exactly when the fee itself does.
+            v_unit := v_own_bps * c_scale + v_own_bps * (10000 - v_own_bps) * v_fee_bps::numeric;
+            v_lots := least(v_maker.remaining_lots, div(v_budget, v_unit));
+            exit when v_lots = 0;
+            v_budget := v_budget - v_lots * v_unit;
+        end if;
+        v_count := v_count + 1;
+        v_last_bps := v_maker.book_price_bps;
+        v_filled := v_filled + v_lots;
+        v_cost := v_cost + v_lots * v_own_bps;
+        v_volume := v_volume + v_lots * v_last_bps;
+        v_weight := v_weight + v_lots * v_own_bps * (10000 - v_own_bps);
+        if v_maker.side = 'SELL' then  -- the one maker that is paid
+            v_accounts := v_accounts || v_maker.account_id;
+            v_transfers := v_transfers || row(
+                case v_side when 'BUY' then v_cash else v_escrow end, v_maker.account_id,
+                v_lots * v_maker.price_bps,
+                case v_side when 'BUY' then 'transfer' else 'merge' end)::public.transfer_draft;
+            if v_side = 'SELL' then
+                v_merge_taker := v_merge_taker + v_lots * v_own_bps;
+            end if;
+        elsif v_side = 'BUY' then
+            v_mint_taker := v_mint_taker + v_lots * v_own_bps;
+            v_mint_makers := v_mint_makers + v_lots * v_maker.price_bps;
+        else
+            v_from_buyers := v_from_buyers + v_lots * v_own_bps;
+        end if;
+        v_fills := v_fills || row(
+            nextval('public.fill_ids'), v_maker.id, v_maker.user_id, v_maker.account_id,
+            v_maker.side, v_maker.position, v_maker.price_bps, v_maker.remaining_lots - v_lots,
+            v_maker.book_price_bps, v_lots,
+            case when v_side = v_maker.side then case v_side when 'BUY' then 'MINT' else 'MERGE' end
+                 else 'TRANSFER' end,
+            0)::public.fill_draft;
+    end loop;
+    close v_book;
+
+    -- What is left: nothing, a rest in the book, or a cancelled remainder.
+    p_order.rest_lots := 0;
+    p_order.held_micros := 0;
+    if v_budget is not null then
+        p_order.size_lots := v_filled;
+        v_unit := v_price_bps * c_scale + v_price_bps * (10000 - v_price_bps) * v_fee_bps::numeric;
+        v_left := div(v_budget, v_unit);
+    end if;
+    if v_left = 0 then
+        p_order.status := 'filled';
+    elsif p_order.type = 'FOK' then
+        raise exception using errcode = 'PR422', message = 'the order cannot be filled entirely';
+    elsif v_stopped or p_order.type = 'FAK' then
+        p_order.status := 'cancelled';
+    else
+        p_order.rest_lots := v_left;
+        p_order.status := case when v_filled > 0 then 'partial' else 'open' end;
+        if v_side = 'BUY' then
+            p_order.held_micros := v_left * v_price_bps;
+            v_transfers := v_transfers || row(v_cash, v_orders, p_order.held_micros,
+                'order')::public.transfer_draft;
+        end if;
+    end if;
+
+    if v_count > 0 then
+        v_accounts := v_accounts || v_orders || v_escrow || p_market.fees_account;
+        if v_fee_bps > 0 then
+            v_fee := ceil(v_weight::numeric * v_fee_bps / c_scale);
+            v_transfers := v_transfers || row(v_cash, p_market.fees_account, v_fee,
+                'fee')::public.transfer_draft;
+        end if;
+        if v_fee > 0 and p_market.maker_rebate_bps > 0 then
+            for i in 1..v_count loop  -- rounded down: the dust stays with the platform
+                v_fill := v_fills[i];
+                v_fill.rebate_micros := div(
+                    v_fee::numeric * p_market.maker_rebate_bps * v_fill.size_lots
+                        * v_fill.price_bps * (10000 - v_fill.price_bps),
+                    v_weight::numeric * 10000);
+                if v_fill.rebate_micros > 0 then
+                    v_fills[i] := v_fill;
+                    v_accounts := v_accounts || v_fill.maker_account;
+                    v_transfers := v_transfers || row(p_market.fees_account, v_fill.maker_account,
+                        v_fill.rebate_micros, 'rebate')::public.transfer_draft;
+                end if;
+            end loop;
+        end if;
+        if v_mint_taker > 0 then
+            v_transfers := v_transfers
+                || row(v_cash, v_escrow, v_mint_taker, 'mint')::public.transfer_draft
+                || row(v_orders, v_escrow, v_mint_makers, 'mint')::public.transfer_draft;
+        end if;
+        if v_merge_taker > 0 then
+            v_transfers := v_transfers
+                || row(v_escrow, v_cash, v_merge_taker, 'merge')::public.transfer_draft;
+        end if;
+        if v_from_buyers > 0 then
+            v_transfers := v_transfers
+                || row(v_orders, v_cash, v_from_buyers, 'transfer')::public.transfer_draft;
+        end if;
+    elsif p_order.held_micros > 0 or v_passed > 0 then
+        v_accounts := v_accounts || v_orders;
+    end if;
+
+    p_order.need_micros := 0;
+    if v_side = 'BUY' then
+        v_need := p_order.amount_micros;
+        if v_need is null then
+            v_need := p_order.size_lots * v_price_bps;
+            if v_count > 0 and v_fee_bps > 0 then
+                v_need := v_need + ceil(v_need * (10000 - v_price_bps) * v_fee_bps / c_scale);
+            end if;
+        end if;
+        p_order.need_micros := v_need;
+    end if;
+    p_order.is_stopped := v_stopped;
+    p_order.is_bid := v_bid;
+    p_order.book_price_bps := v_limit_bps;
+    p_order.filled_lots := v_filled;
+    p_order.cost_micros := v_cost;
+    p_order.volume_micros := v_volume;
+    p_order.fee_micros := v_fee;
+    p_order.last_bps := v_last_bps;
+    p_order.account_id := v_cash;
+    p_order.fee_bps := v_fee_bps;
+    p_order.maker_rebate_bps := p_market.maker_rebate_bps;
+    p_order.dropped := v_dropped;
+    p_order.expired := v_expired;
+    p_order.accounts := v_accounts;
+    p_order.fills := v_fills;
+    p_order.transfers := v_transfers;
+    return p_order;
+end;
 $$;
 
 CREATE FUNCTION public.misfit_of_order(p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_expires_at timestamp with time zone, p_tick_size_bps integer, p_min_size_lots bigint, p_fee_bps integer, p_now timestamp with time zone) RETURNS text
@@ -743,64 +1211,31 @@ CREATE FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_posit
     AS $$
 #variable_conflict use_column
 declare
-    c_max_fills constant integer := 1000;
-    c_scale     constant numeric := 100000000;  -- fees are computed in 1e-8 micros, exactly
     v_actor     uuid := nullif(current_setting('presage.user_id', true), '')::uuid;
     v_now       timestamptz := case
         when current_setting('presage.clock', true) = 'replay' then p_now
         else greatest(p_now, clock_timestamp()) end;
-    v_market    record;
+    v_market    public.market_terms;
     v_first     record;
-    v_book      refcursor;
-    v_maker     record;
-    v_fill      public.fill_draft;
-    v_fills     public.fill_draft[] := '{}';
-    v_count     integer := 0;
-    v_bid       boolean := (p_side = 'BUY') = (p_position = 'YES');
-    v_limit_bps integer := case p_position when 'NO' then 10000 - p_price_bps else p_price_bps end;
-    v_left      bigint := p_size_lots;
-    v_budget    numeric := p_amount_micros * c_scale;
-    v_unit      numeric;
-    v_lots      bigint;
-    v_own_bps   integer;
-    v_last_bps  integer;
-    v_stopped   boolean := false;
-    v_dropped   uuid[] := '{}';
-    v_expired   uuid[] := '{}';
+    v_order     public.order_draft;
     v_available bigint;
-    v_need      numeric;
-    v_filled    bigint := 0;
-    v_cost      bigint := 0;  -- lots x price in the taker's own terms
-    v_volume    bigint := 0;  -- lots x price in YES terms
-    v_weight    bigint := 0;  -- lots x p x (1 - p): what the fee is taken on
-    v_fee       bigint := 0;
-    v_to_sellers   bigint := 0;  -- TRANSFER, taker buys: cash -> makers
-    v_from_buyers  bigint := 0;  -- TRANSFER, taker sells: market:orders -> cash
-    v_mint_taker   bigint := 0;  -- MINT: cash -> escrow
-    v_mint_makers  bigint := 0;  -- MINT: market:orders -> escrow
-    v_merge_taker  bigint := 0;  -- MERGE: escrow -> cash
-    v_merge_makers bigint := 0;  -- MERGE: escrow -> makers
-    v_rebates      bigint := 0;
-    v_rest         bigint := 0;
-    v_held_micros  bigint := 0;  -- what the resting remainder of a buy holds
-    v_ids       bigint[];        -- accounts touched, the taker's first
-    v_deltas    bigint[];        -- what each of them gains
+    v_ids       bigint[];  -- accounts locked
+    v_deltas    bigint[];  -- what each of them gains
+    v_transfer  public.transfer_draft;
+    v_fill      public.fill_draft;
+    v_fills     public.fill_draft[];
+    v_count     integer;
     v_place     integer;
-    v_amount    bigint;
-    v_transfers public.transfer_draft[] := '{}';
-    v_status    text;
-    v_size      bigint;
     v_new       integer := 0;
-    v_field     text;
     v_result    jsonb[] := '{}';
     v_told      jsonb[] := '{}';
 begin
     if v_actor is null then
         raise exception using errcode = 'PR401', message = 'no user is signed in';
     end if;
-    select m.venue, m.state, m.trading_status, m.tick_size_bps, m.min_size_lots, m.fee_bps,
+    select m.id, m.venue, m.state, m.trading_status, m.tick_size_bps, m.min_size_lots, m.fee_bps,
            m.maker_rebate_bps, m.opens_at, m.closes_at, l.orders_account, l.escrow_account,
-           l.fees_account, u.closed_only, a.id as cash_account, c.outcome
+           l.fees_account, u.closed_only, a.id, array[c.outcome]
     into v_market
     from public.markets as m
     join public.market_ledgers as l on l.market_id = m.id
@@ -826,176 +1261,114 @@ begin
             return;
         end if;
     end if;
-
-    v_field := public.misfit_of_order(p_position, p_side, p_type, p_price_bps, p_size_lots,
-        p_amount_micros, p_post_only, p_self_trade_prevention, p_client_order_id, p_expires_at,
-        v_market.tick_size_bps, v_market.min_size_lots, v_market.fee_bps, v_now);
-    if v_field is null and v_market.outcome is null then
-        v_field := 'outcome';
-    end if;
-    if v_field is not null then
-        raise exception using errcode = 'PR400', column = v_field, message = case v_field
-            when 'price' then format('price is a multiple of %s between 0 and 1',
-                trim_scale(v_market.tick_size_bps / 10000.0))
-            when 'size' then format('size is at least %s shares, at most a thousand million',
-                trim_scale(v_market.min_size_lots / 100.0))
-            when 'amount' then 'amount stands instead of size in a FOK or FAK buy; it buys at least '
-                'the smallest size at the limit'
-            when 'post_only' then 'an order that may not rest cannot be post-only'
-            when 'expiration' then 'a GTD order, and no other, ends at least 60 seconds from now'
-            when 'outcome' then 'the market has no such outcome'
-            else format('%s is not one that orders know', v_field) end;
-    end if;
-    v_status := public.why_not_trading(v_market.venue, v_market.state, v_market.trading_status,
-        v_market.opens_at, v_market.closes_at, p_post_only, v_now);
-    if v_status is not null then
-        raise exception using errcode = 'PR410', message = v_status;
-    elsif v_market.closed_only is null then
+    if v_market.closed_only is null then
         raise exception using errcode = 'PR401', message = 'there is no such user';
-    elsif v_market.closed_only and p_side = 'BUY' then
-        raise exception using errcode = 'PR403', message = 'this account may only sell and cancel';
     end if;
 
-    -- The sweep: only reads.
-    if v_bid then
-        open v_book for
-            select o.id, o.user_id, o.account_id, o.side, o.position, o.price_bps,
-                   o.book_price_bps, o.remaining_lots, o.expires_at
-            from public.orders as o
-            where o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
-              and o.book_side = 'ask' and o.book_price_bps <= v_limit_bps
-            order by o.book_price_bps, o.seq;
+    v_order.order_id := p_order_id;
+    v_order.market_id := p_market_id;
+    v_order.outcome := p_outcome;
+    v_order.position := p_position;
+    v_order.side := p_side;
+    v_order.type := p_type;
+    v_order.price_bps := p_price_bps;
+    v_order.size_lots := p_size_lots;
+    v_order.amount_micros := p_amount_micros;
+    v_order.post_only := coalesce(p_post_only, false);
+    v_order.self_trade_prevention := p_self_trade_prevention;
+    v_order.client_order_id := p_client_order_id;
+    v_order.request_hash := case when p_client_order_id is not null then p_request_hash end;
+    v_order.expires_at := p_expires_at;
+    v_order := public.match_order(v_order, v_market, v_actor, null, null, null, v_now);
+
+    -- Every account touched, by id, before any write; the taker's balance comes with the locks.
+    select max(s.balance_micros) filter (where s.id = v_order.account_id), array_agg(s.id)
+    into v_available, v_ids
+    from (
+        select a.id, a.balance_micros from public.accounts as a
+        where a.id = any (v_order.accounts)
+        order by a.id
+        for no key update
+    ) as s;
+    if v_order.need_micros > 0 and (v_available >= v_order.need_micros) is not true then
+        raise exception using errcode = 'PR402',
+            message = 'the available balance does not cover this order';
+    end if;
+    v_fills := v_order.fills;
+    v_count := cardinality(v_fills);
+
+    if v_count > 3 then  -- 14 us a fill against 42
+        v_new := public.write_orders(array[v_order], v_actor, v_now);
     else
-        open v_book for
-            select o.id, o.user_id, o.account_id, o.side, o.position, o.price_bps,
-                   o.book_price_bps, o.remaining_lots, o.expires_at
-            from public.orders as o
-            where o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
-              and o.book_side = 'bid' and o.book_price_bps >= v_limit_bps
-            order by o.book_price_bps desc, o.seq;
-    end if;
-    v_ids := array[v_market.cash_account];
-    while v_left is null or v_left > 0 loop
-        fetch v_book into v_maker;
-        exit when not found;
-        if v_count + cardinality(v_dropped) + cardinality(v_expired) >= c_max_fills then
-            raise exception using errcode = 'PR422',
-                message = format('the order meets more than %s resting orders', c_max_fills);
-        end if;
-        if v_maker.expires_at <= v_now then
-            v_expired := v_expired || v_maker.id;
-            v_ids := v_ids || v_maker.account_id;
-            continue;
-        end if;
-        if p_post_only then
-            raise exception using errcode = 'PR422',
-                message = 'a post-only order may not cross the book';
-        end if;
-        if v_maker.user_id = v_actor then
-            if p_self_trade_prevention <> 'cancel_taker' then
-                v_dropped := v_dropped || v_maker.id;
+        if p_side = 'SELL' then
+            update public.positions as p set
+                held_lots = p.held_lots - v_order.filled_lots,
+                locked_lots = p.locked_lots + v_order.rest_lots,
+                cost_micros = p.cost_micros
+                    - div(p.cost_micros::numeric * v_order.filled_lots, p.held_lots),
+                realised_micros = p.realised_micros + v_order.cost_micros - v_order.fee_micros
+                    - div(p.cost_micros::numeric * v_order.filled_lots, p.held_lots),
+                updated_at = v_now
+            where p.market_id = p_market_id and p.user_id = v_actor and p.outcome = p_outcome
+              and p.position = p_position and p.held_lots - p.locked_lots >= p_size_lots;
+            if not found then
+                raise exception using errcode = 'PR402',
+                    message = 'the available shares do not cover this order';
             end if;
-            v_stopped := p_self_trade_prevention <> 'cancel_maker';
-            exit when v_stopped;
-            continue;
         end if;
-        v_own_bps := case p_position when 'YES' then v_maker.book_price_bps
-                                     else 10000 - v_maker.book_price_bps end;
-        if v_budget is null then
-            v_lots := least(v_left, v_maker.remaining_lots);
-            v_left := v_left - v_lots;
-        else
-            -- ceil(fee) fits a whole number of micros exactly when the fee itself does.
-            v_unit := v_own_bps * c_scale
-                + v_own_bps * (10000 - v_own_bps) * v_market.fee_bps::numeric;
-            v_lots := least(v_maker.remaining_lots, div(v_budget, v_unit));
-            exit when v_lots = 0;
-            v_budget := v_budget - v_lots * v_unit;
+        insert into public.orders (
+            id, user_id, account_id, market_id, outcome, position, side, type, price_bps, size_lots,
+            amount_micros, post_only, self_trade_prevention, client_order_id, request_hash,
+            expires_at, book_side, book_price_bps, status, is_open, filled_lots, remaining_lots,
+            placed_status, placed_filled_lots, placed_cost_micros, fee_micros, created_at,
+            updated_at
+        ) values (
+            p_order_id, v_actor, v_order.account_id, p_market_id, p_outcome, p_position, p_side,
+            p_type, p_price_bps, v_order.size_lots, p_amount_micros, v_order.post_only,
+            p_self_trade_prevention, p_client_order_id, v_order.request_hash, p_expires_at,
+            case when v_order.is_bid then 'bid' else 'ask' end, v_order.book_price_bps,
+            v_order.status, v_order.rest_lots > 0, v_order.filled_lots, v_order.rest_lots,
+            v_order.status, v_order.filled_lots, v_order.cost_micros, v_order.fee_micros, v_now,
+            v_now
+        );
+        if cardinality(v_order.dropped) > 0 then
+            perform public.release_orders(v_order.dropped, 'cancelled', v_now);
         end if;
-        v_count := v_count + 1;
-        v_last_bps := v_maker.book_price_bps;
-        v_filled := v_filled + v_lots;
-        v_cost := v_cost + v_lots * v_own_bps;
-        v_volume := v_volume + v_lots * v_last_bps;
-        v_weight := v_weight + v_lots * v_own_bps * (10000 - v_own_bps);
-        if p_side = 'BUY' and v_maker.side = 'SELL' then
-            v_to_sellers := v_to_sellers + v_lots * v_own_bps;
-        elsif p_side = 'BUY' then
-            v_mint_taker := v_mint_taker + v_lots * v_own_bps;
-            v_mint_makers := v_mint_makers + v_lots * v_maker.price_bps;
-        elsif v_maker.side = 'BUY' then
-            v_from_buyers := v_from_buyers + v_lots * v_own_bps;
-        else
-            v_merge_taker := v_merge_taker + v_lots * v_own_bps;
-            v_merge_makers := v_merge_makers + v_lots * v_maker.price_bps;
+        if cardinality(v_order.expired) > 0 then
+            perform public.release_orders(v_order.expired, 'expired', v_now);
         end if;
-        v_fills := v_fills || row(
-            nextval('public.fill_ids'), v_maker.id, v_maker.user_id, v_maker.account_id,
-            v_maker.side, v_maker.position, v_maker.price_bps, v_maker.remaining_lots - v_lots,
-            v_maker.book_price_bps, v_lots,
-            case when p_side = v_maker.side then case p_side when 'BUY' then 'MINT' else 'MERGE' end
-                 else 'TRANSFER' end,
-            0)::public.fill_draft;
-    end loop;
-    close v_book;
-
-    -- What is left: nothing, a rest in the book, or a cancelled remainder.
-    v_size := p_size_lots;
-    if v_budget is not null then
-        v_size := v_filled;
-        v_unit := p_price_bps * c_scale
-            + p_price_bps * (10000 - p_price_bps) * v_market.fee_bps::numeric;
-        v_left := div(v_budget, v_unit);
-    end if;
-    if v_left = 0 then
-        v_status := 'filled';
-    elsif p_type = 'FOK' then
-        raise exception using errcode = 'PR422', message = 'the order cannot be filled entirely';
-    elsif v_stopped or p_type = 'FAK' then
-        v_status := 'cancelled';
-    else
-        v_rest := v_left;
-        v_status := case when v_filled > 0 then 'partial' else 'open' end;
-        v_held_micros := case p_side when 'BUY' then v_rest * p_price_bps else 0 end;
-    end if;
-    if v_weight > 0 and v_market.fee_bps > 0 then
-        v_fee := ceil(v_weight::numeric * v_market.fee_bps / c_scale);
+        if cardinality(v_order.transfers) > 0 then
+            insert into public.transfers
+                (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
+            select t.debit_account, t.credit_account, sum(t.amount_micros), t.kind, p_order_id,
+                   p_market_id, v_now
+            from unnest(v_order.transfers) as t
+            group by t.debit_account, t.credit_account, t.kind;
+            v_deltas := array_fill(0::bigint, array[cardinality(v_ids)]);
+            foreach v_transfer in array v_order.transfers loop
+                v_place := array_position(v_ids, v_transfer.debit_account);
+                v_deltas[v_place] := v_deltas[v_place] - v_transfer.amount_micros;
+                v_place := array_position(v_ids, v_transfer.credit_account);
+                v_deltas[v_place] := v_deltas[v_place] + v_transfer.amount_micros;
+            end loop;
+            update public.accounts as a set
+                balance_micros = a.balance_micros + v_deltas[array_position(v_ids, a.id)]
+            where a.id = any (v_ids) and v_deltas[array_position(v_ids, a.id)] <> 0;
+        end if;
+        if v_count > 0 then
+            if p_side = 'BUY' then
+                v_new := public.add_shares(p_market_id, v_actor, p_outcome, p_position,
+                    v_order.filled_lots, v_order.cost_micros, -v_order.fee_micros, v_now);
+            end if;
+            v_new := v_new + public.write_fills(v_fills, p_market_id, p_outcome, p_order_id,
+                v_actor, p_side, p_position, v_order.fee_bps, v_order.maker_rebate_bps, v_now);
+            v_new := public.record_trades(p_market_id, p_outcome, v_fills[1].price_bps,
+                v_order.last_bps, v_order.volume_micros, v_order.filled_lots, v_count, v_new,
+                v_now);
+        end if;
     end if;
 
-    -- The money: what every account gains and why, makers first, then the taker and the house.
-    v_deltas := array_fill(0::bigint, array[cardinality(v_ids)]);
-    for i in 1..v_count loop
-        v_fill := v_fills[i];
-        v_amount := 0;
-        if v_fill.maker_side = 'SELL' then
-            v_amount := v_fill.size_lots * v_fill.maker_price_bps;
-            v_transfers := v_transfers || row(
-                case v_fill.kind when 'MERGE' then v_market.escrow_account
-                                 else v_market.cash_account end,
-                v_fill.maker_account, v_amount, lower(v_fill.kind))::public.transfer_draft;
-        end if;
-        if v_fee > 0 and v_market.maker_rebate_bps > 0 then  -- the dust stays with the platform
-            v_fill.rebate_micros := div(
-                v_fee::numeric * v_market.maker_rebate_bps * v_fill.size_lots
-                    * v_fill.price_bps * (10000 - v_fill.price_bps),
-                v_weight::numeric * 10000);
-            if v_fill.rebate_micros > 0 then
-                v_fills[i].rebate_micros := v_fill.rebate_micros;
-                v_rebates := v_rebates + v_fill.rebate_micros;
-                v_amount := v_amount + v_fill.rebate_micros;
-                v_transfers := v_transfers || row(v_market.fees_account, v_fill.maker_account,
-                    v_fill.rebate_micros, 'rebate')::public.transfer_draft;
-            end if;
-        end if;
-        if v_amount > 0 then
-            v_place := array_position(v_ids, v_fill.maker_account);
-            if v_place is null then
-                v_ids := v_ids || v_fill.maker_account;
-                v_deltas := v_deltas || v_amount;
-            else
-                v_deltas[v_place] := v_deltas[v_place] + v_amount;
-            end if;
-        end if;
+    foreach v_fill in array v_fills loop
         v_result := v_result || jsonb_build_object(
             'fill_id', v_fill.fill_id,
             'price_bps', case p_position when 'YES' then v_fill.price_bps
@@ -1007,143 +1380,266 @@ begin
             'size_lots', v_fill.size_lots, 'kind', v_fill.kind,
             'maker_remaining_lots', v_fill.maker_left_lots);
     end loop;
-    v_deltas[1] := v_merge_taker + v_from_buyers - v_mint_taker - v_to_sellers - v_fee
-        - v_held_micros;
-    v_amount := v_held_micros - v_mint_makers - v_from_buyers;
-    if v_amount <> 0 or cardinality(v_dropped) + cardinality(v_expired) > 0 then
-        v_ids := v_ids || v_market.orders_account;
-        v_deltas := v_deltas || v_amount;
+    if v_count <= 3 then
+        insert into public.outbox (topic, market_id, payload, created_at)
+        values ('order', p_market_id, jsonb_build_object(
+            'order', jsonb_build_object(
+                'order_id', p_order_id, 'user_id', v_actor, 'outcome', p_outcome,
+                'position', p_position, 'side', p_side, 'price_bps', p_price_bps,
+                'size_lots', v_order.size_lots, 'status', v_order.status,
+                'filled_lots', v_order.filled_lots, 'remaining_lots', v_order.rest_lots,
+                'client_order_id', p_client_order_id),
+            'fills', to_jsonb(v_told)), v_now);
     end if;
-    if v_count > 0 then
-        v_ids := v_ids || v_market.escrow_account || v_market.fees_account;
-        v_deltas := v_deltas || (v_mint_taker + v_mint_makers - v_merge_taker - v_merge_makers)
-            || (v_fee - v_rebates);
+    return query select p_order_id, v_order.status, v_order.size_lots, v_order.filled_lots,
+        v_order.rest_lots, v_order.cost_micros, v_order.fee_micros,
+        round(v_order.cost_micros::numeric / nullif(v_order.filled_lots, 0), 4),
+        to_jsonb(v_result), v_now, false;
+end;
+$$;
+
+CREATE FUNCTION public.place_orders(p_mode text, p_orders jsonb, p_batch_key text, p_request_hash bytea, p_batch_id uuid, p_now timestamp with time zone) RETURNS TABLE(batch_id uuid, status text, mode text, orders jsonb, created_at timestamp with time zone, replayed boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    c_max_orders constant integer := 20;
+    v_actor     uuid := public.actor_id();
+    v_now       timestamptz;
+    v_drafts    public.order_draft[];
+    v_refusals  jsonb := '{}';
+    v_batch     record;
+    v_terms     public.market_terms[];
+    v_markets   uuid[];
+    v_market    public.market_terms;
+    v_order     public.order_draft;
+    v_fill      public.fill_draft;
+    v_accepted  public.order_draft[] := '{}';
+    v_order_ids uuid[];
+    v_met       uuid[] := '{}';
+    v_left      bigint[] := '{}';
+    v_rests     integer[] := '{}';  -- places of accepted orders that rest or sell
+    v_bid       boolean;
+    v_limit_bps integer;
+    v_ahead_bps integer;
+    v_other     public.order_draft;
+    v_place     integer;
+    v_cash      bigint;
+    v_locked    bigint;
+    v_spent     bigint := 0;
+    v_margin    bigint := 9223372036854775807;  -- the least that was left above a need
+    v_free      bigint;
+    v_first     record;
+    v_code      text;
+    v_message   text;
+    v_field     text;
+    v_status    text;
+    v_new       integer;
+begin
+    if v_actor is null then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    end if;
+    v_field := case
+        when p_mode is null or p_mode not in ('independent', 'atomic') then 'mode'
+        when coalesce(length(p_batch_key), 0) not between 1 and 128 then 'batch_key'
+        when jsonb_typeof(p_orders) is distinct from 'array' then 'orders'
+        when jsonb_array_length(p_orders) not between 1 and c_max_orders then 'orders' end;
+    if v_field is not null then
+        raise exception using errcode = 'PR400', column = v_field,
+            message = case v_field when 'orders' then 'a batch has 1 to 20 orders'
+                when 'mode' then 'mode is independent or atomic'
+                else 'a batch needs a key of 1 to 128 characters' end;
     end if;
 
-    -- Every account touched, by id, before any write; the taker's balance comes with the locks.
-    select max(s.balance_micros) filter (where s.id = v_market.cash_account) into v_available
+    v_drafts := public.batch_drafts(p_orders);
+    for v_place in
+        select (e.no)::integer from jsonb_array_elements(p_orders) with ordinality as e (body, no)
+        where jsonb_typeof(e.body -> 'outcome') is distinct from 'number'
+           or (v_drafts[e.no::integer]).market_id is null
+    loop  -- by name
+        begin
+            v_order := v_drafts[v_place];
+            select f.market_id, f.outcome, f.position
+            into v_order.market_id, v_order.outcome, v_order.position
+            from public.find_outcome(p_orders -> (v_place - 1) ->> 'market_id',
+                p_orders -> (v_place - 1) ->> 'outcome',
+                p_orders -> (v_place - 1) ->> 'position') as f;
+            v_drafts[v_place] := v_order;
+        exception when sqlstate 'PR400' or sqlstate 'PR404' then
+            get stacked diagnostics v_code = returned_sqlstate, v_message = message_text,
+                v_field = column_name;
+            v_refusals := v_refusals || public.batch_refusal(v_place, v_code, v_message, v_field);
+        end;
+    end loop;
+
+    select array_agg(t.terms), array_agg((t.terms).market_id) into v_terms, v_markets
     from (
-        select a.id, a.balance_micros from public.accounts as a
-        where a.id = any (v_ids)
-        order by a.id
-        for no key update
-    ) as s;
-    if p_side = 'BUY' then
-        if p_amount_micros is not null then
-            v_need := p_amount_micros;
-        else
-            v_need := p_size_lots * p_price_bps;
-            if v_filled > 0 and v_market.fee_bps > 0 then
-                v_need := v_need + ceil(
-                    v_need * (10000 - p_price_bps) * v_market.fee_bps / c_scale);
+        select row(m.id, m.venue, m.state, m.trading_status, m.tick_size_bps, m.min_size_lots,
+                   m.fee_bps, m.maker_rebate_bps, m.opens_at, m.closes_at, l.orders_account,
+                   l.escrow_account, l.fees_account, u.closed_only, a.id,
+                   array(select c.outcome from public.outcomes as c where c.market_id = m.id)
+               )::public.market_terms as terms
+        from public.markets as m
+        join public.market_ledgers as l on l.market_id = m.id
+        left join public.users as u on u.id = v_actor
+        left join public.accounts as a on a.user_id = v_actor
+        where m.id in (select d.market_id from unnest(v_drafts) as d)
+        order by m.id
+        for no key update of m
+    ) as t;
+    v_now := public.effective_now(p_now);
+    select b.* into v_batch from public.order_batches as b
+    where b.user_id = v_actor and b.batch_key = p_batch_key;
+    if found then
+        if v_batch.request_hash is distinct from p_request_hash then
+            raise exception using errcode = 'PR411', column = 'batch_key',
+                message = 'this batch key was used with another batch';
+        end if;
+        return query select v_batch.id, v_batch.status, v_batch.mode,
+            public.replayed_batch(v_batch.order_ids, v_batch.refusals), v_batch.created_at, true;
+        return;
+    end if;
+    if not exists (select from public.users as u where u.id = v_actor) then
+        raise exception using errcode = 'PR401', message = 'there is no such user';
+    end if;
+    v_cash := coalesce((select a.balance_micros from public.accounts as a where a.user_id = v_actor), 0);
+    v_order_ids := array_fill(null::uuid, array[cardinality(v_drafts)]);
+
+    for i in 1..cardinality(v_drafts) loop
+        continue when v_refusals ? (i - 1)::text;
+        v_order := v_drafts[i];
+        if v_market.market_id is distinct from v_order.market_id then
+            v_place := array_position(v_markets, v_order.market_id);
+            v_market := case when v_place is null then null else v_terms[v_place] end;
+        end if;
+        v_bid := (v_order.side = 'BUY') = (v_order.position = 'YES');
+        v_limit_bps := case v_order.position when 'YES' then v_order.price_bps
+                                             else 10000 - v_order.price_bps end;
+        v_ahead_bps := null;
+        v_free := 0;
+        foreach v_place in array v_rests loop
+            v_other := v_accepted[v_place];
+            continue when v_other.market_id <> v_order.market_id
+                or v_other.outcome <> v_order.outcome;
+            if v_other.side = 'SELL' and v_other.position = v_order.position then
+                v_free := v_free - v_other.filled_lots - v_other.rest_lots;
             end if;
+            if v_other.rest_lots > 0 and v_other.is_bid <> v_bid then
+                if v_bid and v_other.book_price_bps <= v_limit_bps then
+                    v_ahead_bps := least(v_ahead_bps, v_other.book_price_bps);
+                elsif not v_bid and v_other.book_price_bps >= v_limit_bps then
+                    v_ahead_bps := greatest(v_ahead_bps, v_other.book_price_bps);
+                end if;
+            end if;
+        end loop;
+        begin
+            if v_market.market_id is null then
+                raise exception using errcode = 'PR404', message = 'there is no such market';
+            end if;
+            if v_order.client_order_id is not null then
+                select o.id, o.request_hash into v_first
+                from public.orders as o
+                where o.user_id = v_actor and o.client_order_id = v_order.client_order_id;
+                if found and v_first.request_hash is not distinct from v_order.request_hash then
+                    v_order_ids[i] := v_first.id;
+                    continue;
+                elsif found or exists (
+                    select from unnest(v_accepted) as d
+                    where d.client_order_id = v_order.client_order_id
+                ) then
+                    raise exception using errcode = 'PR411', column = 'client_order_id',
+                        message = 'this client order id was used with another order';
+                end if;
+            end if;
+            v_order := public.match_order(
+                v_order, v_market, v_actor, v_met, v_left, v_ahead_bps, v_now);
+            if v_order.is_stopped and p_mode = 'atomic' then
+                raise exception using errcode = 'PR422', column = 'self_trade_prevention',
+                    message = 'the order meets another of its owner';
+            elsif v_order.side = 'SELL' then
+                v_free := v_free + coalesce((
+                    select p.held_lots - p.locked_lots from public.positions as p
+                    where p.market_id = v_order.market_id and p.user_id = v_actor
+                      and p.outcome = v_order.outcome and p.position = v_order.position), 0);
+                if v_free < v_order.size_lots then
+                    raise exception using errcode = 'PR402',
+                        message = 'the available shares do not cover this order';
+                end if;
+            elsif v_cash - v_spent < v_order.need_micros then
+                raise exception using errcode = 'PR402',
+                    message = 'the available balance does not cover this order';
+            else
+                v_margin := least(v_margin, v_cash - v_spent - v_order.need_micros);
+                v_spent := v_spent + v_order.cost_micros + v_order.fee_micros
+                    + v_order.held_micros;
+            end if;
+        exception when sqlstate 'PR400' or sqlstate 'PR402' or sqlstate 'PR403'
+            or sqlstate 'PR404' or sqlstate 'PR410' or sqlstate 'PR411' or sqlstate 'PR422'
+        then
+            get stacked diagnostics v_code = returned_sqlstate, v_message = message_text,
+                v_field = column_name;
+            v_refusals := v_refusals || public.batch_refusal(i, v_code, v_message, v_field);
+            continue;
+        end;
+        v_order_ids[i] := v_order.order_id;
+        v_accepted := v_accepted || v_order;
+        if v_order.side = 'SELL' or v_order.rest_lots > 0 then
+            v_rests := v_rests || cardinality(v_accepted);
         end if;
-        if v_available is null or v_available < v_need then
-            raise exception using errcode = 'PR402',
-                message = 'the available balance does not cover this order';
+        foreach v_fill in array v_order.fills loop
+            v_place := array_position(v_met, v_fill.maker_order_id);
+            if v_place is null then
+                v_met := v_met || v_fill.maker_order_id;
+                v_left := v_left || v_fill.maker_left_lots;
+            else
+                v_left[v_place] := v_fill.maker_left_lots;
+            end if;
+        end loop;
+        if cardinality(v_order.dropped) + cardinality(v_order.expired) > 0 then
+            v_met := v_order.dropped || v_order.expired || v_met;  -- the first place counts
+            v_left := array_fill(0::bigint,
+                array[cardinality(v_order.dropped) + cardinality(v_order.expired)]) || v_left;
         end if;
-    else
-        update public.positions as p set
-            held_lots = p.held_lots - v_filled,
-            locked_lots = p.locked_lots + v_rest,
-            cost_micros = p.cost_micros - div(p.cost_micros::numeric * v_filled, p.held_lots),
-            realised_micros = p.realised_micros + v_cost - v_fee
-                - div(p.cost_micros::numeric * v_filled, p.held_lots),
-            updated_at = v_now
-        where p.market_id = p_market_id and p.user_id = v_actor and p.outcome = p_outcome
-          and p.position = p_position and p.held_lots - p.locked_lots >= p_size_lots;
-        if not found then
-            raise exception using errcode = 'PR402',
-                message = 'the available shares do not cover this order';
-        end if;
-    end if;
+    end loop;
 
-    -- From here on everything is written.
-    insert into public.orders (
-        id, user_id, account_id, market_id, outcome, position, side, type, price_bps, size_lots,
-        amount_micros, post_only, self_trade_prevention, client_order_id, request_hash, expires_at,
-        book_side, book_price_bps, status, is_open, filled_lots, remaining_lots, placed_status,
-        placed_filled_lots, placed_cost_micros, fee_micros, created_at, updated_at
-    ) values (
-        p_order_id, v_actor, v_market.cash_account, p_market_id, p_outcome, p_position, p_side,
-        p_type, p_price_bps, v_size, p_amount_micros, coalesce(p_post_only, false),
-        p_self_trade_prevention, p_client_order_id,
-        case when p_client_order_id is not null then p_request_hash end, p_expires_at,
-        case when v_bid then 'bid' else 'ask' end, v_limit_bps, v_status, v_rest > 0, v_filled,
-        v_rest, v_status, v_filled, v_cost, v_fee, v_now, v_now
-    );
-    if cardinality(v_dropped) > 0 then
-        perform public.release_orders(v_dropped, 'cancelled', v_now);
+    v_status := case
+        when v_refusals = '{}' then 'completed'
+        when p_mode = 'atomic' or array_remove(v_order_ids, null) = '{}' then 'failed'
+        else 'partial' end;
+    if v_status = 'failed' then
+        for i in 1..cardinality(v_drafts) loop
+            v_order_ids[i] := null;
+            if not v_refusals ? (i - 1)::text then
+                v_refusals := v_refusals || public.batch_refusal(i, 'PR422',
+                    'another order of the batch was refused', null);
+            end if;
+        end loop;
+        v_accepted := '{}';
     end if;
-    if cardinality(v_expired) > 0 then
-        perform public.release_orders(v_expired, 'expired', v_now);
-    end if;
-
-    if v_mint_taker > 0 then
-        v_transfers := v_transfers
-            || row(v_market.cash_account, v_market.escrow_account, v_mint_taker,
-                   'mint')::public.transfer_draft
-            || row(v_market.orders_account, v_market.escrow_account, v_mint_makers,
-                   'mint')::public.transfer_draft;
-    end if;
-    if v_merge_taker > 0 then
-        v_transfers := v_transfers
-            || row(v_market.escrow_account, v_market.cash_account, v_merge_taker,
-                   'merge')::public.transfer_draft;
-    end if;
-    if v_from_buyers > 0 then
-        v_transfers := v_transfers
-            || row(v_market.orders_account, v_market.cash_account, v_from_buyers,
-                   'transfer')::public.transfer_draft;
-    end if;
-    if v_fee > 0 then
-        v_transfers := v_transfers
-            || row(v_market.cash_account, v_market.fees_account, v_fee,
-                   'fee')::public.transfer_draft;
-    end if;
-    if v_held_micros > 0 then
-        v_transfers := v_transfers
-            || row(v_market.cash_account, v_market.orders_account, v_held_micros,
-                   'order')::public.transfer_draft;
-    end if;
-    if cardinality(v_transfers) > 0 then
-        insert into public.transfers
-            (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
-        select t.debit_account, t.credit_account, sum(t.amount_micros), t.kind, p_order_id,
-               p_market_id, v_now
-        from unnest(v_transfers) as t
-        group by t.debit_account, t.credit_account, t.kind;
-        update public.accounts as a set
-            balance_micros = a.balance_micros + v_deltas[array_position(v_ids, a.id)]
-        where a.id = any (v_ids) and v_deltas[array_position(v_ids, a.id)] <> 0;
-    end if;
-
-    if v_count > 0 then
-        if p_side = 'BUY' then
-            v_new := public.add_shares(p_market_id, v_actor, p_outcome, p_position, v_filled,
-                v_cost, -v_fee, v_now);
+    if cardinality(v_accepted) > 0 then
+        select max(s.balance_micros) filter (where s.user_id = v_actor) into v_locked
+        from (
+            select a.user_id, a.balance_micros from public.accounts as a
+            where a.id = any (array(
+                select n from unnest(v_accepted) as d cross join lateral unnest(d.accounts) as n))
+            order by a.id
+            for no key update
+        ) as s;
+        if v_cash - v_locked > v_margin then
+            raise exception using errcode = '40001',
+                message = 'the balance was spent by another call meanwhile';
         end if;
-        if v_count <= 3 then
-            v_new := v_new + public.write_fills(v_fills, p_market_id, p_outcome, p_order_id,
-                v_actor, p_side, p_position, v_market.fee_bps, v_market.maker_rebate_bps, v_now);
-        else
-            v_new := v_new + public.write_many_fills(v_fills, p_market_id, p_outcome, p_order_id,
-                v_actor, p_side, p_position, v_market.fee_bps, v_market.maker_rebate_bps, v_now);
-        end if;
-        v_new := public.record_trades(p_market_id, p_outcome, v_fills[1].price_bps, v_last_bps,
-            v_volume, v_filled, v_count, v_new, v_now);
     end if;
-
-    insert into public.outbox (topic, market_id, payload, created_at)
-    values ('order', p_market_id, jsonb_build_object(
-        'order', jsonb_build_object(
-            'order_id', p_order_id, 'user_id', v_actor, 'outcome', p_outcome,
-            'position', p_position, 'side', p_side, 'price_bps', p_price_bps, 'size_lots', v_size,
-            'status', v_status, 'filled_lots', v_filled, 'remaining_lots', v_rest,
-            'client_order_id', p_client_order_id),
-        'fills', to_jsonb(v_told)), v_now);
-    return query select p_order_id, v_status, v_size, v_filled, v_rest, v_cost, v_fee,
-        round(v_cost::numeric / nullif(v_filled, 0), 4), to_jsonb(v_result), v_now, false;
+    insert into public.order_batches
+        (id, user_id, batch_key, request_hash, mode, status, order_ids, refusals, created_at)
+    values (p_batch_id, v_actor, p_batch_key, p_request_hash, p_mode, v_status, v_order_ids,
+            v_refusals, v_now);
+    if cardinality(v_accepted) > 0 then
+        v_new := public.write_orders(v_accepted, v_actor, v_now);
+    end if;
+    return query select p_batch_id, v_status, p_mode,
+        public.batch_results(v_accepted, v_order_ids, v_refusals, v_now), v_now, false;
 end;
 $$;
 
@@ -1556,6 +2052,18 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.replayed_batch(p_order_ids uuid[], p_refusals jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+    select jsonb_agg(case
+        when i.id is null then p_refusals -> (i.no - 1)::text
+        else jsonb_build_object('index', i.no - 1)
+            || (select to_jsonb(r) - 'replayed' from public.replayed_order(i.id) as r) end
+        order by i.no)
+    from unnest(p_order_ids) with ordinality as i (id, no)
+$$;
+
 CREATE FUNCTION public.replayed_order(p_order_id uuid) RETURNS TABLE(order_id uuid, status text, size_lots bigint, filled_lots bigint, remaining_lots bigint, cost_micros bigint, fee_micros bigint, average_price_bps numeric, fills jsonb, created_at timestamp with time zone, replayed boolean)
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -1602,6 +2110,39 @@ CREATE FUNCTION public.search_query(p_text text) RETURNS tsquery
     select string_agg(quote_literal(v.word) || ':*', ' & ')::tsquery
     from unnest(string_to_array(public.normalise_search(p_text), ' ')) as v (word)
     where v.word <> ''
+$$;
+
+CREATE FUNCTION public.set_trading_status(p_market_id uuid, p_status text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id uuid, slug text, previous_status text, trading_status text, changed_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor  uuid := public.actor_id();
+    v_market public.markets;
+begin
+    select m.* into v_market from public.markets m where m.id = p_market_id for no key update;
+    if not found then
+        raise exception 'There is no such market.' using errcode = 'PR404', column = 'market_id';
+    end if;
+    if v_market.state not in ('PROPOSED', 'APPROVED', 'ACTIVE')
+        or v_market.closes_at <= public.effective_now(p_now) then
+        raise exception 'The market has passed its close.' using errcode = 'PR410', column = 'state';
+    end if;
+    update public.markets m set trading_status = p_status, updated_at = p_now
+    where m.id = p_market_id;
+    insert into public.outbox (topic, market_id, payload, created_at)
+    values ('trading_status', p_market_id, jsonb_build_object('tradingStatus', p_status), p_now);
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, 'set_trading_status', 'market', p_market_id::text, p_request_id, p_ip,
+        jsonb_build_object(
+            'from', v_market.trading_status, 'to', p_status, 'reason', p_reason),
+        p_now
+    );
+    return query
+    select p_market_id, v_market.slug, v_market.trading_status, p_status, p_now;
+end;
 $$;
 
 CREATE FUNCTION public.settle_market(p_market_id uuid, p_limit integer, p_now timestamp with time zone) RETURNS TABLE(paid_users integer, paid_micros bigint, released_orders integer, done boolean)
@@ -1914,70 +2455,257 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.write_many_fills(p_fills public.fill_draft[], p_market_id uuid, p_outcome smallint, p_order_id uuid, p_taker_id uuid, p_side text, p_position text, p_fee_bps integer, p_maker_rebate_bps integer, p_now timestamp with time zone) RETURNS integer
+CREATE FUNCTION public.write_orders(p_orders public.order_draft[], p_taker_id uuid, p_now timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO ''
     SET enable_seqscan TO 'off'
     AS $$
 declare
-    v_new integer;
+    v_traders integer;
+    v_ids     uuid[];
+begin
+    -- The taker's sales first: what the batch buys does not fund what it sells.
+    if exists (select from unnest(p_orders) as o where o.side = 'SELL') then
+        update public.positions as p set
+            held_lots = p.held_lots - s.filled,
+            locked_lots = p.locked_lots + s.rest,
+            cost_micros = p.cost_micros - div(p.cost_micros::numeric * s.filled, p.held_lots),
+            realised_micros = p.realised_micros + s.gain
+                - div(p.cost_micros::numeric * s.filled, p.held_lots),
+            updated_at = p_now
+        from (
+            select o.market_id, o.outcome, o.position, sum(o.filled_lots)::bigint as filled,
+                   sum(o.rest_lots)::bigint as rest, sum(o.size_lots) as size,
+                   sum(o.cost_micros - o.fee_micros)::bigint as gain
+            from unnest(p_orders) as o
+            where o.side = 'SELL'
+            group by o.market_id, o.outcome, o.position
+        ) as s
+        where p.market_id = s.market_id and p.user_id = p_taker_id and p.outcome = s.outcome
+          and p.position = s.position
+          and p.held_lots - p.locked_lots >= case when cardinality(p_orders) = 1 then s.size
+                                                  else s.filled + s.rest end;
+        if not found then
+            raise exception using errcode = 'PR402',
+                message = 'the available shares do not cover this order';
+        end if;
+    end if;
+
+    insert into public.orders (
+        id, user_id, account_id, market_id, outcome, position, side, type, price_bps, size_lots,
+        amount_micros, post_only, self_trade_prevention, client_order_id, request_hash,
+        expires_at, book_side, book_price_bps, status, is_open, filled_lots, remaining_lots,
+        placed_status, placed_filled_lots, placed_cost_micros, fee_micros, created_at, updated_at
+    )
+    select o.order_id, p_taker_id, o.account_id, o.market_id, o.outcome, o.position, o.side,
+           o.type, o.price_bps, o.size_lots, o.amount_micros, o.post_only,
+           o.self_trade_prevention, o.client_order_id, o.request_hash, o.expires_at,
+           case when o.is_bid then 'bid' else 'ask' end, o.book_price_bps, o.status,
+           o.rest_lots > 0, o.filled_lots, o.rest_lots, o.status, o.filled_lots, o.cost_micros,
+           o.fee_micros, p_now, p_now
+    from unnest(p_orders) as o;
+
+    v_ids := array(select i from unnest(p_orders) as o cross join lateral unnest(o.dropped) as i);
+    if cardinality(v_ids) > 0 then
+        perform public.release_orders(v_ids, 'cancelled', p_now);
+    end if;
+    v_ids := array(select i from unnest(p_orders) as o cross join lateral unnest(o.expired) as i);
+    if cardinality(v_ids) > 0 then
+        perform public.release_orders(v_ids, 'expired', p_now);
+    end if;
+
+    with moved as (
+        insert into public.transfers
+            (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
+        select t.debit_account, t.credit_account, sum(t.amount_micros), t.kind, o.order_id,
+               o.market_id, p_now
+        from unnest(p_orders) as o
+        cross join lateral unnest(o.transfers) as t
+        group by o.order_id, o.market_id, t.debit_account, t.credit_account, t.kind
+        returning debit_account, credit_account, amount_micros
+    )
+    update public.accounts as a set balance_micros = a.balance_micros + s.delta
+    from (
+        select d.account, sum(d.delta)::bigint as delta
+        from (
+            select m.debit_account as account, -m.amount_micros as delta from moved as m
+            union all
+            select m.credit_account, m.amount_micros from moved as m
+        ) as d
+        group by d.account
+    ) as s
+    where a.id = s.account and s.delta <> 0;
+
+    if exists (select from unnest(p_orders) as o where o.filled_lots > 0) then
+        v_traders := public.write_trades(p_orders, p_taker_id, p_now);
+    end if;
+
+    insert into public.outbox (topic, market_id, payload, created_at)
+    select 'order', o.market_id, jsonb_build_object(
+        'order', jsonb_build_object(
+            'order_id', o.order_id, 'user_id', p_taker_id, 'outcome', o.outcome,
+            'position', o.position, 'side', o.side, 'price_bps', o.price_bps,
+            'size_lots', o.size_lots, 'status', o.status, 'filled_lots', o.filled_lots,
+            'remaining_lots', o.rest_lots, 'client_order_id', o.client_order_id),
+        'fills', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'fill_id', f.fill_id, 'maker_order_id', f.maker_order_id,
+                'maker_id', f.maker_id, 'price_bps', f.price_bps, 'size_lots', f.size_lots,
+                'kind', f.kind, 'maker_remaining_lots', f.maker_left_lots))
+            from unnest(o.fills) as f), '[]'::jsonb)), p_now
+    from unnest(p_orders) as o;
+    return cardinality(p_orders);
+end;
+$$;
+
+CREATE FUNCTION public.write_trades(p_orders public.order_draft[], p_taker_id uuid, p_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+    v_traders integer;
 begin
     insert into public.fills (
         id, market_id, outcome, taker_order_id, maker_order_id, taker_id, maker_id, kind,
         taker_side, taker_position, price_bps, size_lots, fee_bps, maker_rebate_bps,
         rebate_micros, created_at
     )
-    select f.fill_id, p_market_id, p_outcome, p_order_id, f.maker_order_id, p_taker_id, f.maker_id,
-           f.kind, p_side, p_position, f.price_bps, f.size_lots, p_fee_bps, p_maker_rebate_bps,
+    select f.fill_id, o.market_id, o.outcome, o.order_id, f.maker_order_id, p_taker_id, f.maker_id,
+           f.kind, o.side, o.position, f.price_bps, f.size_lots, o.fee_bps, o.maker_rebate_bps,
            f.rebate_micros, p_now
-    from unnest(p_fills) as f;
+    from unnest(p_orders) as o
+    cross join lateral unnest(o.fills) as f;
 
     update public.orders as o set
-        filled_lots = o.filled_lots + f.size_lots,
-        remaining_lots = f.maker_left_lots,
-        status = case when f.maker_left_lots = 0 then 'filled' else 'partial' end,
-        is_open = f.maker_left_lots > 0,
+        filled_lots = o.filled_lots + s.lots,
+        remaining_lots = s.left_lots,
+        status = case when s.left_lots = 0 then 'filled' else 'partial' end,
+        is_open = s.left_lots > 0,
         updated_at = p_now
-    from unnest(p_fills) as f
-    where o.id = f.maker_order_id;
+    from (
+        select f.maker_order_id, sum(f.size_lots)::bigint as lots, min(f.maker_left_lots) as left_lots
+        from unnest(p_orders) as d
+        cross join lateral unnest(d.fills) as f
+        group by f.maker_order_id
+    ) as s
+    where o.id = s.maker_order_id;
 
-    select count(distinct f.maker_id) into v_new
-    from unnest(p_fills) as f
-    where f.maker_side = 'BUY' and not exists (
-        select from public.positions as p
-        where p.market_id = p_market_id and p.user_id = f.maker_id);
-
-    insert into public.positions as p
-        (market_id, user_id, outcome, position, held_lots, cost_micros, realised_micros, updated_at)
-    select p_market_id, f.maker_id, p_outcome, f.maker_position, sum(f.size_lots),
-           sum(f.size_lots * f.maker_price_bps), sum(f.rebate_micros), p_now
-    from unnest(p_fills) as f
-    where f.maker_side = 'BUY'
-    group by f.maker_id, f.maker_position
-    on conflict (market_id, user_id, outcome, position) do update set
-        held_lots = p.held_lots + excluded.held_lots,
-        cost_micros = p.cost_micros + excluded.cost_micros,
-        realised_micros = p.realised_micros + excluded.realised_micros,
-        updated_at = excluded.updated_at;
+    with buyers as (
+        select distinct o.market_id, b.user_id
+        from unnest(p_orders) as o
+        cross join lateral (
+            select f.maker_id as user_id from unnest(o.fills) as f where f.maker_side = 'BUY'
+            union all
+            select p_taker_id where o.side = 'BUY' and o.filled_lots > 0
+        ) as b
+    ),
+    newcomers as materialized (
+        select b.market_id, count(*)::integer as traders
+        from buyers as b
+        where not exists (
+            select from public.positions as p
+            where p.market_id = b.market_id and p.user_id = b.user_id)
+        group by b.market_id
+    ),
+    traded as materialized (
+        select o.market_id, o.outcome, f.fill_id, f.price_bps, f.size_lots
+        from unnest(p_orders) as o
+        cross join lateral unnest(o.fills) as f
+    ),
+    books as materialized (
+        select t.market_id, t.outcome, (array_agg(t.price_bps order by t.fill_id))[1] as open_bps,
+               max(t.price_bps) as high_bps, min(t.price_bps) as low_bps,
+               (array_agg(t.price_bps order by t.fill_id desc))[1] as close_bps,
+               sum(t.size_lots * t.price_bps)::bigint as volume_micros,
+               sum(t.size_lots)::bigint as volume_lots, count(*)::integer as trades
+        from traded as t
+        group by t.market_id, t.outcome
+    ),
+    barred as (
+        insert into public.price_bars as b (
+            market_id, outcome, interval_s, bucket, open_bps, high_bps, low_bps, close_bps,
+            volume_micros, volume_lots, trade_count
+        )
+        select k.market_id, k.outcome, i.seconds, i.bucket, k.open_bps, k.high_bps, k.low_bps,
+               k.close_bps, k.volume_micros, k.volume_lots, k.trades
+        from books as k
+        cross join (
+            values (300, date_bin('5 minutes', p_now, 'epoch')),
+                   (3600, date_bin('1 hour', p_now, 'epoch'))
+        ) as i (seconds, bucket)
+        on conflict (market_id, outcome, interval_s, bucket) do update set
+            high_bps = greatest(b.high_bps, excluded.high_bps),
+            low_bps = least(b.low_bps, excluded.low_bps),
+            close_bps = excluded.close_bps,
+            volume_micros = b.volume_micros + excluded.volume_micros,
+            volume_lots = b.volume_lots + excluded.volume_lots,
+            trade_count = b.trade_count + excluded.trade_count
+    ),
+    priced as (
+        update public.outcomes as c set
+            last_price_bps = k.close_bps,
+            volume_micros = c.volume_micros + k.volume_micros,
+            trade_count = c.trade_count + k.trades
+        from books as k
+        where c.market_id = k.market_id and c.outcome = k.outcome
+    ),
+    counted as (
+        update public.market_counters as c set
+            volume_micros = c.volume_micros + k.volume,
+            trade_count = c.trade_count + k.trades,
+            unique_traders = c.unique_traders + coalesce(n.traders, 0),
+            last_trade_at = p_now
+        from (
+            select b.market_id, sum(b.volume_micros)::bigint as volume, sum(b.trades) as trades
+            from books as b
+            group by b.market_id
+        ) as k
+        left join newcomers as n on n.market_id = k.market_id
+        where c.market_id = k.market_id
+    )
+    select coalesce(sum(n.traders), 0) into v_traders from newcomers as n;
 
     update public.positions as p set
         held_lots = p.held_lots - s.lots,
         locked_lots = p.locked_lots - s.lots,
         cost_micros = p.cost_micros - div(p.cost_micros::numeric * s.lots, p.held_lots),
-        realised_micros = p.realised_micros + s.amount + s.rebate
+        realised_micros = p.realised_micros + s.gain
             - div(p.cost_micros::numeric * s.lots, p.held_lots),
         updated_at = p_now
     from (
-        select f.maker_id, f.maker_position, sum(f.size_lots)::bigint as lots,
-               sum(f.size_lots * f.maker_price_bps)::bigint as amount,
-               sum(f.rebate_micros)::bigint as rebate
-        from unnest(p_fills) as f
+        select o.market_id, o.outcome, f.maker_id, f.maker_position, sum(f.size_lots)::bigint as lots,
+               sum(f.size_lots * f.maker_price_bps + f.rebate_micros)::bigint as gain
+        from unnest(p_orders) as o
+        cross join lateral unnest(o.fills) as f
         where f.maker_side = 'SELL'
-        group by f.maker_id, f.maker_position
+        group by o.market_id, o.outcome, f.maker_id, f.maker_position
     ) as s
-    where p.market_id = p_market_id and p.user_id = s.maker_id and p.outcome = p_outcome
+    where p.market_id = s.market_id and p.user_id = s.maker_id and p.outcome = s.outcome
       and p.position = s.maker_position;
-    return v_new;
+
+    insert into public.positions as p
+        (market_id, user_id, outcome, position, held_lots, cost_micros, realised_micros, updated_at)
+    select b.market_id, b.user_id, b.outcome, b.position, sum(b.lots), sum(b.cost), sum(b.gain), p_now
+    from (
+        select o.market_id, f.maker_id as user_id, o.outcome, f.maker_position as position,
+               f.size_lots as lots, f.size_lots * f.maker_price_bps as cost, f.rebate_micros as gain
+        from unnest(p_orders) as o
+        cross join lateral unnest(o.fills) as f
+        where f.maker_side = 'BUY'
+        union all
+        select o.market_id, p_taker_id, o.outcome, o.position, o.filled_lots, o.cost_micros,
+               -o.fee_micros
+        from unnest(p_orders) as o
+        where o.side = 'BUY' and o.filled_lots > 0
+    ) as b
+    group by b.market_id, b.user_id, b.outcome, b.position
+    on conflict (market_id, user_id, outcome, position) do update set
+        held_lots = p.held_lots + excluded.held_lots,
+        cost_micros = p.cost_micros + excluded.cost_micros,
+        realised_micros = p.realised_micros + excluded.realised_micros,
+        updated_at = excluded.updated_at;
+    return v_traders;
 end;
 $$;
 
@@ -2146,6 +2874,14 @@ CREATE TABLE public.market_ledgers (
     fees_account bigint NOT NULL
 );
 
+CREATE TABLE public.market_listings (
+    market_id uuid NOT NULL,
+    volume_micros bigint DEFAULT 0 NOT NULL,
+    liquidity_micros bigint DEFAULT 0 NOT NULL,
+    created_us bigint NOT NULL,
+    closes_us bigint NOT NULL
+);
+
 CREATE TABLE public.market_state_changes (
     id bigint NOT NULL,
     market_id uuid NOT NULL,
@@ -2228,6 +2964,22 @@ CREATE SEQUENCE public.order_arrivals
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
+
+CREATE TABLE public.order_batches (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    batch_key text NOT NULL,
+    request_hash bytea NOT NULL,
+    mode text NOT NULL,
+    status text NOT NULL,
+    order_ids uuid[] NOT NULL,
+    refusals jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT order_batches_hold_one_to_twenty CHECK (((cardinality(order_ids) >= 1) AND (cardinality(order_ids) <= 20))),
+    CONSTRAINT order_batches_key_is_short CHECK (((length(batch_key) >= 1) AND (length(batch_key) <= 128))),
+    CONSTRAINT order_batches_mode_is_known CHECK ((mode = ANY (ARRAY['independent'::text, 'atomic'::text]))),
+    CONSTRAINT order_batches_status_is_known CHECK ((status = ANY (ARRAY['completed'::text, 'partial'::text, 'failed'::text])))
+);
 
 CREATE TABLE public.orders (
     id uuid NOT NULL,
@@ -2473,6 +3225,9 @@ ALTER TABLE ONLY public.market_counters
 ALTER TABLE ONLY public.market_ledgers
     ADD CONSTRAINT market_ledgers_pkey PRIMARY KEY (market_id);
 
+ALTER TABLE ONLY public.market_listings
+    ADD CONSTRAINT market_listings_pkey PRIMARY KEY (market_id);
+
 ALTER TABLE ONLY public.market_state_changes
     ADD CONSTRAINT market_state_changes_pkey PRIMARY KEY (id);
 
@@ -2481,6 +3236,12 @@ ALTER TABLE ONLY public.markets
 
 ALTER TABLE ONLY public.markets
     ADD CONSTRAINT markets_slug_is_unique UNIQUE (slug);
+
+ALTER TABLE ONLY public.order_batches
+    ADD CONSTRAINT order_batches_key_is_used_once UNIQUE (user_id, batch_key);
+
+ALTER TABLE ONLY public.order_batches
+    ADD CONSTRAINT order_batches_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.orders
     ADD CONSTRAINT orders_pkey PRIMARY KEY (id);
@@ -2550,6 +3311,14 @@ CREATE INDEX fills_by_taker_order ON public.fills USING btree (taker_order_id);
 
 CREATE INDEX market_clarifications_by_market ON public.market_clarifications USING btree (market_id, id);
 
+CREATE INDEX market_listings_by_close ON public.market_listings USING btree (((- closes_us)) DESC, market_id DESC);
+
+CREATE INDEX market_listings_by_creation ON public.market_listings USING btree (created_us DESC, market_id DESC);
+
+CREATE INDEX market_listings_by_liquidity ON public.market_listings USING btree (liquidity_micros DESC, market_id DESC);
+
+CREATE INDEX market_listings_by_volume ON public.market_listings USING btree (volume_micros DESC, market_id DESC);
+
 CREATE INDEX market_state_changes_by_market ON public.market_state_changes USING btree (market_id, id);
 
 CREATE INDEX markets_by_category ON public.markets USING btree (category, created_at DESC);
@@ -2557,6 +3326,10 @@ CREATE INDEX markets_by_category ON public.markets USING btree (category, create
 CREATE INDEX markets_by_creation ON public.markets USING btree (created_at DESC, id);
 
 CREATE INDEX markets_by_state ON public.markets USING btree (state, closes_at);
+
+CREATE INDEX markets_by_tag ON public.markets USING gin (tags);
+
+CREATE INDEX markets_by_venue ON public.markets USING btree (venue, created_at DESC);
 
 CREATE INDEX markets_by_words ON public.markets USING gin (search_tokens);
 
@@ -2569,6 +3342,8 @@ CREATE INDEX orders_bids ON public.orders USING btree (market_id, outcome, book_
 CREATE INDEX orders_by_expiry ON public.orders USING btree (expires_at) WHERE (is_open AND (expires_at IS NOT NULL));
 
 CREATE INDEX orders_by_user ON public.orders USING btree (user_id, seq DESC);
+
+CREATE INDEX orders_by_user_and_market ON public.orders USING btree (user_id, market_id, seq DESC);
 
 CREATE UNIQUE INDEX orders_client_order_id_is_used_once ON public.orders USING btree (user_id, client_order_id) WHERE (client_order_id IS NOT NULL);
 
@@ -2593,6 +3368,8 @@ CREATE INDEX transfers_out_of_people ON public.transfers USING btree (debit_acco
 CREATE INDEX workflow_runs_by_group ON public.workflow_runs USING btree (group_run_id) WHERE (group_run_id IS NOT NULL);
 
 CREATE INDEX workflow_runs_by_start ON public.workflow_runs USING btree (started_at DESC);
+
+CREATE TRIGGER markets_are_listed AFTER INSERT OR UPDATE OF created_at, closes_at ON public.markets FOR EACH ROW EXECUTE FUNCTION public.list_market();
 
 CREATE TRIGGER markets_keep_search_text BEFORE INSERT OR UPDATE OF question, question_bn, slug, category, tags ON public.markets FOR EACH ROW EXECUTE FUNCTION public.keep_search_text();
 
@@ -2627,6 +3404,9 @@ ALTER TABLE ONLY public.market_ledgers
 
 ALTER TABLE ONLY public.market_ledgers
     ADD CONSTRAINT market_ledgers_orders_account_fkey FOREIGN KEY (orders_account) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.market_listings
+    ADD CONSTRAINT market_listings_name_a_market FOREIGN KEY (market_id) REFERENCES public.markets(id);
 
 ALTER TABLE ONLY public.market_state_changes
     ADD CONSTRAINT market_state_changes_actor_fkey FOREIGN KEY (actor) REFERENCES public.users(id);
@@ -2683,6 +3463,12 @@ CREATE POLICY fills_are_seen_by_both_sides ON public.fills FOR SELECT TO presage
 ALTER TABLE public.login_attempts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY login_attempts_are_swept_by_workers ON public.login_attempts TO presage_worker USING (true);
+
+ALTER TABLE public.order_batches ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY order_batches_are_open_to_staff ON public.order_batches TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY order_batches_are_seen_by_their_owner ON public.order_batches FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
 
 ALTER TABLE public.orders ENABLE ROW LEVEL SECURITY;
 
@@ -2745,6 +3531,12 @@ REVOKE ALL ON FUNCTION public.add_shares(p_market_id uuid, p_user_id uuid, p_out
 REVOKE ALL ON FUNCTION public.amend_order(p_order_id uuid, p_size_lots bigint, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.amend_order(p_order_id uuid, p_size_lots bigint, p_now timestamp with time zone) TO presage_api;
 
+REVOKE ALL ON FUNCTION public.batch_drafts(p_orders jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.batch_refusal(p_place integer, p_code text, p_message text, p_field text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.batch_results(p_orders public.order_draft[], p_order_ids uuid[], p_refusals jsonb, p_now timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) TO presage_worker;
 
@@ -2757,6 +3549,9 @@ REVOKE ALL ON FUNCTION public.cancel_orders(p_market_id uuid, p_now timestamp wi
 GRANT ALL ON FUNCTION public.cancel_orders(p_market_id uuid, p_now timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.cash_account(p_user_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.clarify_market(p_market_id uuid, p_body text, p_body_bn text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.clarify_market(p_market_id uuid, p_body text, p_body_bn text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
 REVOKE ALL ON FUNCTION public.count_login_attempt(p_bucket text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.count_login_attempt(p_bucket text, p_now timestamp with time zone) TO presage_api;
@@ -2788,6 +3583,8 @@ GRANT ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestam
 
 REVOKE ALL ON FUNCTION public.keep_search_text() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.list_market() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) TO presage_api;
 GRANT ALL ON FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) TO presage_admin;
@@ -2815,6 +3612,8 @@ GRANT ALL ON FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint,
 GRANT ALL ON FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_before_id bigint, p_limit integer) TO presage_admin;
 GRANT ALL ON FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_before_id bigint, p_limit integer) TO presage_worker;
 
+REVOKE ALL ON FUNCTION public.match_order(p_order public.order_draft, p_market public.market_terms, p_actor uuid, p_met uuid[], p_left bigint[], p_ahead_bps integer, p_now timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.misfit_of_order(p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_expires_at timestamp with time zone, p_tick_size_bps integer, p_min_size_lots bigint, p_fee_bps integer, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
@@ -2831,6 +3630,9 @@ REVOKE ALL ON FUNCTION public.open_market_accounts() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid, p_now timestamp with time zone, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid, p_now timestamp with time zone, p_expires_at timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.place_orders(p_mode text, p_orders jsonb, p_batch_key text, p_request_hash bytea, p_batch_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.place_orders(p_mode text, p_orders jsonb, p_batch_key text, p_request_hash bytea, p_batch_id uuid, p_now timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.post_transfer(p_debit_kind text, p_debit_user uuid, p_credit_kind text, p_credit_user uuid, p_market_id uuid, p_amount_micros bigint, p_kind text, p_reference text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.post_transfer(p_debit_kind text, p_debit_user uuid, p_credit_kind text, p_credit_user uuid, p_market_id uuid, p_amount_micros bigint, p_kind text, p_reference text, p_now timestamp with time zone) TO presage_admin;
@@ -2851,6 +3653,8 @@ GRANT ALL ON FUNCTION public.release_market_orders(p_market_id uuid, p_limit int
 
 REVOKE ALL ON FUNCTION public.release_orders(p_order_ids uuid[], p_status text, p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.replayed_batch(p_order_ids uuid[], p_refusals jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.replayed_order(p_order_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.revoke_sessions(p_ip text, p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
@@ -2860,6 +3664,9 @@ REVOKE ALL ON FUNCTION public.search_query(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.search_query(p_text text) TO presage_api;
 GRANT ALL ON FUNCTION public.search_query(p_text text) TO presage_admin;
 GRANT ALL ON FUNCTION public.search_query(p_text text) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.set_trading_status(p_market_id uuid, p_status text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.set_trading_status(p_market_id uuid, p_status text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
 REVOKE ALL ON FUNCTION public.settle_market(p_market_id uuid, p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.settle_market(p_market_id uuid, p_limit integer, p_now timestamp with time zone) TO presage_admin;
@@ -2885,7 +3692,9 @@ REVOKE ALL ON FUNCTION public.why_not_trading(p_venue text, p_state text, p_trad
 
 REVOKE ALL ON FUNCTION public.write_fills(p_fills public.fill_draft[], p_market_id uuid, p_outcome smallint, p_order_id uuid, p_taker_id uuid, p_side text, p_position text, p_fee_bps integer, p_maker_rebate_bps integer, p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.write_many_fills(p_fills public.fill_draft[], p_market_id uuid, p_outcome smallint, p_order_id uuid, p_taker_id uuid, p_side text, p_position text, p_fee_bps integer, p_maker_rebate_bps integer, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.write_orders(p_orders public.order_draft[], p_taker_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.write_trades(p_orders public.order_draft[], p_taker_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 
 GRANT SELECT ON TABLE public.accounts TO presage_api;
 GRANT SELECT ON TABLE public.accounts TO presage_admin;
@@ -2920,6 +3729,10 @@ GRANT SELECT ON TABLE public.market_counters TO presage_worker;
 GRANT SELECT ON TABLE public.market_ledgers TO presage_admin;
 GRANT SELECT ON TABLE public.market_ledgers TO presage_worker;
 
+GRANT SELECT ON TABLE public.market_listings TO presage_api;
+GRANT SELECT ON TABLE public.market_listings TO presage_admin;
+GRANT SELECT ON TABLE public.market_listings TO presage_worker;
+
 GRANT SELECT ON TABLE public.market_state_changes TO presage_api;
 GRANT SELECT,INSERT ON TABLE public.market_state_changes TO presage_admin;
 GRANT SELECT,INSERT ON TABLE public.market_state_changes TO presage_worker;
@@ -2927,6 +3740,10 @@ GRANT SELECT,INSERT ON TABLE public.market_state_changes TO presage_worker;
 GRANT SELECT ON TABLE public.markets TO presage_api;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.markets TO presage_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.markets TO presage_worker;
+
+GRANT SELECT ON TABLE public.order_batches TO presage_api;
+GRANT SELECT ON TABLE public.order_batches TO presage_admin;
+GRANT SELECT ON TABLE public.order_batches TO presage_worker;
 
 GRANT SELECT ON TABLE public.orders TO presage_api;
 GRANT SELECT ON TABLE public.orders TO presage_admin;

@@ -50,18 +50,26 @@ class Nothing(RequestModel):
     """A request without fields."""
 
 
-class PageRequest(RequestModel):
+class CursorRequest(RequestModel):
     """A request for one page of a list: `cursor` is opaque, from `pagination.nextCursor`."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE
     cursor: Annotated[str | None, Field(max_length=200)] = None
+
+
+class PageRequest(CursorRequest):
+    """As `CursorRequest`, of a list whose pages may be asked for by number too; a cursor wins."""
+
     page: Annotated[int, Field(ge=1, le=10_000)] = 1
 
 
 class Pagination(ResponseModel):
-    """Where a page stands; `total` and `totalPages` only where counting is cheap."""
+    """Where a page stands: `page` where it was asked for by number, totals where counting is cheap.
 
-    page: int
+    `nextCursor` is null on the last page.
+    """
+
+    page: int | None = None
     limit: int
     total: int | None = None
     total_pages: int | None = None

@@ -14,10 +14,21 @@ FILES = sorted((ROOT / "shared/presage").rglob("queries.sql"))
 ALL = [(path.parent.name, query) for path in FILES for query in Queries(path)]
 # Tables that hold nobody's rows.
 PUBLIC_TABLES = {
-    "markets", "outcomes", "market_state_changes", "market_clarifications", "market_ledgers",
-    "market_counters", "price_bars", "price_points", "schema_migrations", "workflow_runs",
-    "dead_letters", "escalations", "price_feeds",
-}  # fmt: skip
+    "markets",
+    "outcomes",
+    "market_state_changes",
+    "market_clarifications",
+    "market_ledgers",
+    "market_counters",
+    "market_listings",
+    "price_bars",
+    "price_points",
+    "schema_migrations",
+    "workflow_runs",
+    "dead_letters",
+    "escalations",
+    "price_feeds",
+}
 
 
 def _numbered(query: Query) -> str:

@@ -1,7 +1,7 @@
 -- Why: the makers' half of a match: fills, resting orders and positions. A resting order carries its
 -- own escrow and the money is the caller's business, so no account is touched here. The caller holds
 -- the market's lock.
--- Up to three fills go by plain statements; write_many_fills is faster above.
+-- Up to three fills go by plain statements; write_trades is faster above.
 -- Answers how many makers hold something of this market for the first time.
 create or replace function public.write_fills(
     p_fills public.fill_draft[], p_market_id uuid, p_outcome smallint, p_order_id uuid,

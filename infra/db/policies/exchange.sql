@@ -78,3 +78,15 @@ alter table public.outbox enable row level security;
 drop policy if exists outbox_is_swept_by_workers on public.outbox;
 create policy outbox_is_swept_by_workers on public.outbox to presage_worker
     using (true) with check (true);
+
+revoke all on public.order_batches from presage_api, presage_admin, presage_worker;
+grant select on public.order_batches to presage_api, presage_admin, presage_worker;
+alter table public.order_batches enable row level security;
+drop policy if exists order_batches_are_seen_by_their_owner on public.order_batches;
+create policy order_batches_are_seen_by_their_owner on public.order_batches
+    for select to presage_api
+    using (user_id = (select public.actor_id()));
+drop policy if exists order_batches_are_open_to_staff on public.order_batches;
+create policy order_batches_are_open_to_staff on public.order_batches
+    to presage_admin, presage_worker
+    using (true) with check (true);

@@ -18,11 +18,15 @@ from presage.db.queries import beside
 from presage.errors import ValidationFailedError
 from presage.markets.models import (
     ApproveMarket,
+    Clarification,
+    ClarifyMarket,
     MarketMoved,
     MarketProposed,
     MoveMarket,
     ProposeMarket,
     ResolveMarket,
+    SetTradingStatus,
+    TradingStatusChanged,
 )
 
 # A binary market's vector: what a YES share is paid, then a NO share, in 1/10,000 of the payout.
@@ -43,15 +47,16 @@ def propose_market(call: Call, request: ProposeMarket) -> MarketProposed:
     market_id = uuid.uuid4()
     slug = request.slug or _slug_from(request.question)
     rule = request.resolution_rule
-    params = request.model_dump(exclude={"market_type", "resolution_rule", "image_url"}) | {
-        "id": market_id,
-        "slug": slug,
-        "image_url": str(request.image_url) if request.image_url else None,
-        "resolution_rule": rule.model_dump_json() if rule else None,
-        "request_id": call.request_id,
-        "ip": call.ip,
-        "now": call.now,
-    }
+    params = (
+        request.model_dump(exclude={"market_type", "resolution_rule", "image_url"})
+        | {
+            "id": market_id,
+            "slug": slug,
+            "image_url": str(request.image_url) if request.image_url else None,
+            "resolution_rule": rule.model_dump_json() if rule else None,
+        }
+        | _traced(call)
+    )
     connection.run(call, [(_queries["propose_market"], None, params)])
     call.changed_tags.append("markets")
     return MarketProposed(id=market_id, slug=slug, created_at=call.now)
@@ -93,6 +98,28 @@ def resolve_market(call: Call, request: ResolveMarket) -> MarketMoved:
 def finalize_market(call: Call, request: MoveMarket) -> MarketMoved:
     """RESOLVING to FINALIZED, once the dispute window is over undisputed."""
     return move(call, request.market_id, "FINALIZED", reason=request.reason)
+
+
+def set_trading_status(call: Call, request: SetTradingStatus) -> TradingStatusChanged:
+    """Change what a market that has not closed takes."""
+    params = request.model_dump() | _traced(call)
+    changed = connection.fetch_one(
+        call, _queries["set_trading_status"], TradingStatusChanged, params
+    )
+    if changed is None:
+        raise LookupError("set_trading_status answers a row or raises")
+    call.changed_tags.extend(("markets", f"market:{request.market_id}"))
+    return changed
+
+
+def clarify_market(call: Call, request: ClarifyMarket) -> Clarification:
+    """Add a dated clarification to a market's rules."""
+    params = request.model_dump() | _traced(call)
+    clarified = connection.fetch_one(call, _queries["clarify_market"], Clarification, params)
+    if clarified is None:
+        raise LookupError("clarify_market answers a row or raises")
+    call.changed_tags.append(f"market:{request.market_id}")
+    return clarified
 
 
 def propose_outcome(
@@ -139,15 +166,18 @@ def move(
             "evidence": orjson.dumps(dict(evidence), default=str).decode() if evidence else None,
             "fee_bps": fee_bps,
             "maker_rebate_bps": maker_rebate_bps,
-            "request_id": call.request_id,
-            "ip": call.ip,
-            "now": call.now,
-        },
+        }
+        | _traced(call),
     )
     if moved is None:
         raise LookupError("move_market answers a row or raises")
     call.changed_tags.extend(("markets", f"market:{market_id}"))
     return moved
+
+
+def _traced(call: Call) -> dict[str, Any]:
+    """What the audit log keeps of a request."""
+    return {"request_id": call.request_id, "ip": call.ip, "now": call.now}
 
 
 def _slug_from(question: str) -> str:

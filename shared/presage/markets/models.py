@@ -9,7 +9,14 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, HttpUrl, model_validator
 
 from presage.money import AmountIn, MoneyOut, PriceIn, PriceOut, SizeIn, SizeOut
-from presage.schema import Moment, OutcomeRef, PageRequest, RequestModel, ResponseModel
+from presage.schema import (
+    CursorRequest,
+    Moment,
+    OutcomeRef,
+    PageRequest,
+    RequestModel,
+    ResponseModel,
+)
 
 MIN_DISPUTE_WINDOW_S = 300
 # With the minute after a bound this is what one call to a price source answers.
@@ -117,6 +124,39 @@ class ApproveMarket(MoveMarket):
     maker_rebate_bps: Annotated[int, Field(ge=0, le=10_000)] | None = None
 
 
+class SetTradingStatus(MoveMarket):
+    """What the market takes from now on: every order, only resting ones, only cancels, nothing."""
+
+    trading_status: TradingStatus
+
+
+class TradingStatusChanged(ResponseModel):
+    """A market's new trading status."""
+
+    id: uuid.UUID
+    slug: str
+    previous_status: TradingStatus
+    trading_status: TradingStatus
+    changed_at: datetime
+
+
+class ClarifyMarket(MarketPath):
+    """What the rules mean; it cannot be edited or taken back."""
+
+    body: Annotated[str, Field(min_length=1, max_length=10_000)]
+    body_bn: Annotated[str | None, Field(min_length=1, max_length=10_000)] = None
+
+
+class Clarification(ResponseModel):
+    """A dated clarification of a market's rules."""
+
+    id: int
+    market_id: uuid.UUID
+    body: str
+    body_bn: str | None
+    created_at: datetime
+
+
 class Evidence(RequestModel):
     """What an outcome rests on."""
 
@@ -143,7 +183,11 @@ class MarketMoved(ResponseModel):
 
 
 class ListMarkets(PageRequest):
-    """Filters and order of the market list."""
+    """Filters and order of the market list.
+
+    Volume and liquidity are sorted (and liquidity filtered and shown) as of the last five-minute
+    snapshot; a market that is not ACTIVE has no liquidity. Ties go by id.
+    """
 
     search: Annotated[str | None, Field(max_length=200)] = None
     category: Annotated[str | None, Field(max_length=50)] = None
@@ -152,7 +196,10 @@ class ListMarkets(PageRequest):
     state: State | None = None
     venue: Literal["native", "solana", "polymarket"] | None = None
     min_liquidity_micros: Annotated[AmountIn | None, Field(alias="minLiquidity")] = None
-    sort: Literal["volume", "liquidity", "endDate", "createdAt"] = "createdAt"
+    sort: Annotated[
+        Literal["volume", "liquidity", "endDate", "createdAt"],
+        Field(description="volume and liquidity as of the last five-minute snapshot"),
+    ] = "createdAt"
 
 
 class GetMarket(RequestModel):
@@ -174,14 +221,14 @@ class GetBook(OutcomeQuery):
     depth: Annotated[int, Field(ge=1, le=100)] = 20
 
 
-class ListSnapshots(PageRequest):
+class ListSnapshots(CursorRequest):
     """Price points of a market, all outcomes or one."""
 
     market_id: MarketRef
     outcome: OutcomeRef | None = None
 
 
-class ListTrades(PageRequest):
+class ListTrades(CursorRequest):
     """Trades of a market, all outcomes or one."""
 
     market_id: MarketRef
@@ -334,6 +381,7 @@ class MarketView(ResponseModel):
     outcomes: list[OutcomeView]
     recent_bars: list[Bar]
     top_holders: list[Holder]
+    clarifications: list[Clarification]
 
 
 class Level(ResponseModel):

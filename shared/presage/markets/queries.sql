@@ -7,6 +7,28 @@ select public.propose_market(
     %(request_id)s, %(ip)s, %(now)s
 );
 
+-- name: set_trading_status
+-- Change what a market takes.
+select id, slug, previous_status, trading_status, changed_at
+from public.set_trading_status(
+    %(market_id)s, %(trading_status)s, %(reason)s, %(request_id)s, %(ip)s, %(now)s
+);
+
+-- name: clarify_market
+-- Add a clarification to a market's rules.
+select id, market_id, body, body_bn, created_at
+from public.clarify_market(
+    %(market_id)s, %(body)s, %(body_bn)s, %(request_id)s, %(ip)s, %(now)s
+);
+
+-- name: get_market_clarifications
+-- A market's clarifications, oldest first.
+select c.id, c.market_id, c.body, c.body_bn, c.created_at
+from public.find_outcome(%(market)s, '0', null) f
+join public.market_clarifications c on c.market_id = f.market_id
+order by c.id
+limit 200;
+
 -- name: move_market
 -- Move a market along the table of moves.
 select id, slug, previous_state, state, changed_at
@@ -16,30 +38,24 @@ from public.move_market(
 );
 
 -- name: list_markets
--- One page of markets. The sort key is a whole number, so one cursor serves every order.
-with matching as materialized (
-    select m.id, c.volume_micros, coalesce(l.liquidity_micros, 0) as liquidity_micros,
+-- One page of markets, by an index of market_listings: sort and cursor become one of its columns
+-- when the statement is planned. The keys are those of the last snapshot; volume is shown as it is.
+select m.id, m.slug, m.question, m.question_bn, m.category, m.tags, m.image_url, m.venue,
+       m.market_type, m.state, m.trading_status, q.price_bps, c.volume_micros, x.liquidity_micros,
+       m.opens_at, m.closes_at, m.created_at, x.sort_key
+from (
+    select k.market_id, k.liquidity_micros,
            case %(sort)s
-               when 'volume' then c.volume_micros
-               when 'liquidity' then coalesce(l.liquidity_micros, 0)
-               when 'endDate' then -(extract(epoch from m.closes_at) * 1000000)::bigint
-               else (extract(epoch from m.created_at) * 1000000)::bigint
+               when 'volume' then k.volume_micros
+               when 'liquidity' then k.liquidity_micros
+               when 'endDate' then -k.closes_us
+               else k.created_us
            end as sort_key
-    from public.markets m
-    join public.market_counters c on c.market_id = m.id
-    left join lateral (
-        select sum(latest.liquidity_micros)::bigint as liquidity_micros
-        from public.outcomes o
-        cross join lateral (
-            select p.liquidity_micros from public.price_points p
-            where p.market_id = o.market_id and p.outcome = o.outcome
-            order by p.slot desc limit 1
-        ) latest
-        where o.market_id = m.id
-    ) l on true
+    from public.market_listings k
+    join public.markets m on m.id = k.market_id
     where (%(search)s::text is null or m.search_tokens @@ public.search_query(%(search)s::text))
       and (%(category)s::text is null or m.category = %(category)s::text)
-      and (%(tag)s::text is null or %(tag)s::text = any (m.tags))
+      and (%(tag)s::text is null or m.tags @> array[%(tag)s::text])
       and (%(state)s::text is null or m.state = %(state)s::text)
       and (%(venue)s::text is null or m.venue = %(venue)s::text)
       and (%(status)s::text is null or case %(status)s::text
@@ -49,46 +65,87 @@ with matching as materialized (
               else m.state = 'FINALIZED'
           end)
       and (%(min_liquidity_micros)s::bigint is null
-           or coalesce(l.liquidity_micros, 0) >= %(min_liquidity_micros)s::bigint)
-)
-select m.id, m.slug, m.question, m.question_bn, m.category, m.tags, m.image_url, m.venue,
-       m.market_type, m.state, m.trading_status, q.price_bps, x.volume_micros, x.liquidity_micros,
-       m.opens_at, m.closes_at, m.created_at, x.sort_key,
-       (select count(*) from matching) as total
-from (
-    select * from matching
-    where %(after_key)s::bigint is null
-       or (sort_key, id) < (%(after_key)s::bigint, %(after_id)s::uuid)
-    order by sort_key desc, id desc
+           or k.liquidity_micros >= %(min_liquidity_micros)s::bigint)
+      and (%(after_key)s::bigint is null
+           or (case %(sort)s
+                   when 'volume' then k.volume_micros
+                   when 'liquidity' then k.liquidity_micros
+                   when 'endDate' then -k.closes_us
+                   else k.created_us
+               end, k.market_id) < (%(after_key)s::bigint, %(after_id)s::uuid))
+    order by sort_key desc, k.market_id desc
     limit %(limit)s offset %(offset)s
 ) x
-join public.markets m on m.id = x.id
+join public.markets m on m.id = x.market_id
+join public.market_counters c on c.market_id = x.market_id
 cross join lateral (
-    select price_bps from public.market_quotes(m.id) where outcome = 0
+    select price_bps from public.market_quotes(x.market_id) where outcome = 0
 ) q
-order by x.sort_key desc, x.id desc;
+order by x.sort_key desc, x.market_id desc;
+
+-- name: count_markets
+-- How many markets the filters of list_markets leave, counted up to a limit.
+select count(*) as count
+from (
+    select from public.markets m
+    where (%(search)s::text is null or m.search_tokens @@ public.search_query(%(search)s::text))
+      and (%(category)s::text is null or m.category = %(category)s::text)
+      and (%(tag)s::text is null or m.tags @> array[%(tag)s::text])
+      and (%(state)s::text is null or m.state = %(state)s::text)
+      and (%(venue)s::text is null or m.venue = %(venue)s::text)
+      and (%(status)s::text is null or case %(status)s::text
+              when 'active' then m.state = 'ACTIVE' and m.closes_at > %(now)s
+              when 'closed' then m.state in ('RESOLVING', 'DISPUTED')
+                  or (m.state = 'ACTIVE' and m.closes_at <= %(now)s)
+              else m.state = 'FINALIZED'
+          end)
+      and (%(min_liquidity_micros)s::bigint is null or m.id in (
+              select k.market_id from public.market_listings k
+              where k.liquidity_micros >= %(min_liquidity_micros)s::bigint))
+    limit %(count_limit)s
+) counted;
 
 -- name: list_related_markets
--- Four markets that trade, of the same category first, by volume; never the market itself.
-select m.id, m.slug, m.question, m.question_bn, m.category, m.tags, m.image_url, m.venue,
-       m.market_type, m.state, m.trading_status, q.price_bps, m.volume_micros,
-       coalesce(l.liquidity_micros, 0) as liquidity_micros, m.opens_at, m.closes_at, m.created_at
-from (
-    select other.*, c.volume_micros
-    from public.markets self
-    join public.find_outcome(%(market)s, '0', null) f on f.market_id = self.id
-    join public.markets other
-        on other.id <> self.id and other.state = 'ACTIVE' and other.closes_at > %(now)s
-    join public.market_counters c on c.market_id = other.id
-    order by (other.category is not distinct from self.category) desc, c.volume_micros desc,
-             other.id
+-- Four markets that trade, of the same category first, by volume; never the market itself. The
+-- candidates, four of the category and four of all, come by the volumes of the last snapshot.
+with self as materialized (
+    select s.id, s.category
+    from public.find_outcome(%(market)s, '0', null) f
+    join public.markets s on s.id = f.market_id
+),
+candidates as materialized (
+    (select k.market_id, true as is_alike
+     from self
+     join public.markets o on o.category = self.category and o.id <> self.id
+     join public.market_listings k on k.market_id = o.id
+     where o.state = 'ACTIVE' and o.closes_at > %(now)s
+     order by k.volume_micros desc, k.market_id desc
+     limit 4)
+    union all
+    (select k.market_id, false
+     from public.market_listings k
+     join public.markets o on o.id = k.market_id
+     where o.state = 'ACTIVE' and o.closes_at > %(now)s
+       and o.id <> (select id from self)
+       and o.category is distinct from (select category from self)
+     order by k.volume_micros desc, k.market_id desc
+     limit 4)
+),
+chosen as materialized (
+    select x.market_id, x.is_alike, c.volume_micros
+    from candidates x
+    join public.market_counters c on c.market_id = x.market_id
+    order by x.is_alike desc, c.volume_micros desc, x.market_id
     limit 4
-) m
+)
+select m.id, m.slug, m.question, m.question_bn, m.category, m.tags, m.image_url, m.venue,
+       m.market_type, m.state, m.trading_status, q.price_bps, x.volume_micros, k.liquidity_micros,
+       m.opens_at, m.closes_at, m.created_at
+from chosen x
+join public.markets m on m.id = x.market_id
+join public.market_listings k on k.market_id = x.market_id
 cross join lateral (select price_bps from public.market_quotes(m.id) where outcome = 0) q
-left join lateral (
-    select p.liquidity_micros from public.price_points p
-    where p.market_id = m.id and p.outcome = 0 order by p.slot desc limit 1
-) l on true;
+order by x.is_alike desc, x.volume_micros desc, x.market_id;
 
 -- name: list_market_snapshots
 -- One page of raw price points, newest first.

@@ -13,6 +13,7 @@ from presage.markets import history
 from presage.markets.models import (
     Bar,
     BookView,
+    Clarification,
     EvidenceView,
     GetBook,
     GetMarket,
@@ -41,6 +42,8 @@ from presage.schema import Page, Pagination
 _queries = beside(__file__)
 _MICROS_PER_HALF_BPS = 50
 RELATED = 4
+# Past this many markets a list says no total; its pages go on.
+MAX_TOTAL = 10_000
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,11 @@ class _ListedRow:
     closes_at: datetime
     created_at: datetime
     sort_key: int
-    total: int
+
+
+@dataclass(frozen=True)
+class _Count:
+    count: int
 
 
 @dataclass(frozen=True)
@@ -130,40 +137,52 @@ class _LevelRow:
 
 
 def list_markets(call: Call, request: ListMarkets) -> Page[MarketSummary]:
-    """One page of markets; `cursor` follows the sort, `page` counts from 1."""
+    """One page of markets; `cursor` follows the sort, `page` counts from 1.
+
+    The total is counted apart from the page, and no further than `MAX_TOTAL`.
+    """
     mark = decode(request.cursor, int, str)
     params = request.model_dump(exclude={"cursor", "page"}) | {
         "after_key": mark[0] if mark else None,
         "after_id": _uuid(mark[1]) if mark else None,
         "offset": 0 if mark else (request.page - 1) * request.limit,
+        "count_limit": MAX_TOTAL + 1,
         "now": call.now,
     }
-    rows = connection.fetch_all(call, _queries["list_markets"], _ListedRow, params)
+    rows, counts = connection.run(
+        call,
+        [
+            (_queries["list_markets"], _ListedRow, params),
+            (_queries["count_markets"], _Count, params),
+        ],
+    )
     call.cache_tag = "markets"
-    total = rows[0].total if rows else 0
-    is_full = len(rows) == request.limit
+    counted: _Count = counts[0]
+    total = counted.count if counted.count <= MAX_TOTAL else None
+    last: _ListedRow | None = rows[-1] if len(rows) == request.limit else None
     return Page(
         [MarketSummary.model_validate(row, from_attributes=True) for row in rows],
         Pagination(
-            page=request.page,
+            page=None if mark else request.page,
             limit=request.limit,
             total=total,
-            total_pages=-(-total // request.limit),
-            next_cursor=encode([rows[-1].sort_key, str(rows[-1].id)]) if is_full else None,
+            total_pages=None if total is None else -(-total // request.limit),
+            next_cursor=encode([last.sort_key, str(last.id)]) if last else None,
         ),
     )
 
 
 def get_market(call: Call, request: GetMarket) -> MarketView:
-    """One market in full, in one flush of four statements."""
+    """One market in full, in one flush."""
     params = {"market": request.market_id, "now": call.now}
-    markets, outcomes, bars, holders = connection.run(
+    markets, outcomes, bars, holders, clarifications = connection.run(
         call,
         [
             (_queries["get_market"], _MarketRow, params),
             (_queries["get_market_outcomes"], _OutcomeRow, params),
             (_queries["get_market_recent_bars"], Bar, params),
             (_queries["get_market_holders"], Holder, params),
+            (_queries["get_market_clarifications"], Clarification, params),
         ],
     )
     if not markets:
@@ -180,6 +199,7 @@ def get_market(call: Call, request: GetMarket) -> MarketView:
         "outcomes": [view for outcome in outcomes for view in _sides(row, outcome)],
         "recent_bars": bars[::-1],
         "top_holders": holders,
+        "clarifications": clarifications,
     }
     return MarketView(**{name: fields[name] for name in MarketView.model_fields})
 
@@ -233,7 +253,7 @@ def list_market_trades(call: Call, request: ListTrades) -> Page[TradeView]:
     if not founds:
         raise NotFoundError("There is no such market.", field="marketId")
     next_cursor = encode([trades[-1].id]) if len(trades) == request.limit else None
-    return Page(trades, Pagination(page=request.page, limit=request.limit, next_cursor=next_cursor))
+    return Page(trades, Pagination(limit=request.limit, next_cursor=next_cursor))
 
 
 def get_price_history(call: Call, request: GetPriceHistory) -> PriceHistory:
@@ -306,7 +326,6 @@ def list_market_snapshots(call: Call, request: ListSnapshots) -> Page[SnapshotVi
     return Page(
         points,
         Pagination(
-            page=request.page,
             limit=request.limit,
             next_cursor=encode([last.slot.isoformat(), last.outcome]) if last else None,
         ),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from presage.money import AmountIn, MoneyOut, PriceIn, PriceOut, SizeIn, SizeOut
-from presage.schema import Moment, OutcomeRef, PageRequest, RequestModel, ResponseModel
+from presage.schema import CursorRequest, Moment, OutcomeRef, RequestModel, ResponseModel
 
 type Side = Literal["BUY", "SELL"]
 type Position = Literal["YES", "NO"]
@@ -103,7 +103,7 @@ class OrderAmended(ResponseModel):
     released_micros: Annotated[MoneyOut, Field(alias="releasedAmount")]
 
 
-class ListOrders(PageRequest):
+class ListOrders(CursorRequest):
     """Filters of the caller's orders."""
 
     status: Status | None = None

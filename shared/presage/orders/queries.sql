@@ -10,14 +10,16 @@ cross join lateral public.place_order(
 ) p;
 
 -- name: list_orders
--- One page of the caller's orders, newest first (row policies keep to the caller's own).
+-- One page of the caller's orders, newest first (row policies keep to the caller's own). Orders that
+-- rest have an index of their own, which only is_open reaches.
 select id, seq, client_order_id, market_id, outcome, position, side, type, price_bps, size_lots,
        filled_lots, remaining_lots, placed_filled_lots, placed_cost_micros, fee_micros, post_only,
        self_trade_prevention, status, error, strategy_id, strategy_run_id, expires_at, created_at,
        updated_at
 from public.orders
-where user_id = public.actor_id()
+where user_id = (select public.actor_id())
   and (%(status)s::text is null or status = %(status)s::text)
+  and (not %(rests)s or is_open)
   and (%(market_id)s::uuid is null or market_id = %(market_id)s::uuid)
   and (%(side)s::text is null or side = %(side)s::text)
   and (%(placed_from)s::timestamptz is null or created_at >= %(placed_from)s::timestamptz)

@@ -153,14 +153,15 @@ def place_order(call: Call, request: PlaceOrder) -> OrderPlaced:
 def list_orders(call: Call, request: ListOrders) -> Page[OrderView]:
     """The caller's orders, newest first."""
     mark = decode(request.cursor, int)
-    params = request.model_dump(exclude={"cursor", "page"}) | {
-        "before_seq": mark[0] if mark else None
+    params = request.model_dump(exclude={"cursor"}) | {
+        "before_seq": mark[0] if mark else None,
+        "rests": request.status in {"open", "partial"},
     }
     rows = connection.fetch_all(call, _queries["list_orders"], _OrderRow, params)
     next_cursor = encode([rows[-1].seq]) if len(rows) == request.limit else None
     return Page(
         [OrderView(**_shown(row, OrderView)) for row in rows],
-        Pagination(page=request.page, limit=request.limit, next_cursor=next_cursor),
+        Pagination(limit=request.limit, next_cursor=next_cursor),
     )
 
 

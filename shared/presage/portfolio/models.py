@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from presage.money import MoneyOut, PriceOut, SizeOut
-from presage.schema import PageRequest, ResponseModel
+from presage.schema import CursorRequest, ResponseModel
 
 
-class ListPositions(PageRequest):
+class ListPositions(CursorRequest):
     """Which positions: all that hold shares, or those of one market."""
 
     market_id: uuid.UUID | None = None

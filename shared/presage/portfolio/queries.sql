@@ -1,32 +1,45 @@
 -- name: list_positions
 -- One page of the caller's positions that hold shares or have earned or lost something.
-select p.market_id, m.slug as market_slug, m.question, p.outcome, p.position, p.held_lots,
-       p.locked_lots, p.cost_micros, p.realised_micros, p.updated_at,
-       case p.position when 'YES' then q.price_bps else 10000 - q.price_bps end as price_bps
-from public.positions p
-join public.markets m on m.id = p.market_id
+select x.market_id, m.slug as market_slug, m.question, x.outcome, x.position, x.held_lots,
+       x.locked_lots, x.cost_micros, x.realised_micros, x.updated_at,
+       case x.position when 'YES' then q.price_bps else 10000 - q.price_bps end as price_bps
+from (
+    select p.market_id, p.outcome, p.position, p.held_lots, p.locked_lots, p.cost_micros,
+           p.realised_micros, p.updated_at
+    from public.positions p
+    where p.user_id = (select public.actor_id())
+      and (p.held_lots > 0 or p.realised_micros <> 0)
+      and (%(market_id)s::uuid is null or p.market_id = %(market_id)s::uuid)
+      and (%(after_market)s::uuid is null
+           or (p.market_id >= %(after_market)s::uuid
+               and (p.market_id, p.outcome, p.position)
+                   > (%(after_market)s::uuid, %(after_outcome)s::smallint,
+                      %(after_position)s::text)))
+    order by p.market_id, p.outcome, p.position
+    limit %(limit)s
+) x
+join public.markets m on m.id = x.market_id
 cross join lateral (
-    select v.price_bps from public.market_quotes(p.market_id) v where v.outcome = p.outcome
+    select v.price_bps from public.market_quotes(x.market_id) v where v.outcome = x.outcome
 ) q
-where p.user_id = public.actor_id()
-  and (p.held_lots > 0 or p.realised_micros <> 0)
-  and (%(market_id)s::uuid is null or p.market_id = %(market_id)s::uuid)
-  and (%(after_market)s::uuid is null
-       or (p.market_id, p.outcome, p.position)
-          > (%(after_market)s::uuid, %(after_outcome)s::smallint, %(after_position)s::text))
-order by p.market_id, p.outcome, p.position
-limit %(limit)s;
+order by x.market_id, x.outcome, x.position;
 
 -- name: total_positions
--- Sums over all positions of the caller.
-select coalesce(sum(p.cost_micros), 0)::bigint as cost_micros,
-       coalesce(sum(p.held_lots * case p.position when 'YES' then q.price_bps
-                                  else 10000 - q.price_bps end), 0)::bigint as value_micros,
-       coalesce(sum(p.realised_micros), 0)::bigint as realised_micros
-from public.positions p
-cross join lateral (
-    select v.price_bps from public.market_quotes(p.market_id) v where v.outcome = p.outcome
-) q
-where p.user_id = public.actor_id()
-  and (p.held_lots > 0 or p.realised_micros <> 0)
-  and (%(market_id)s::uuid is null or p.market_id = %(market_id)s::uuid);
+-- Sums over all positions of the caller. Only what is held is priced, each market once: a settled
+-- position costs a row and no look at a book.
+with own as materialized (
+    select p.market_id, p.outcome, p.position, p.held_lots, p.cost_micros, p.realised_micros
+    from public.positions p
+    where p.user_id = (select public.actor_id())
+      and (%(market_id)s::uuid is null or p.market_id = %(market_id)s::uuid)
+)
+select coalesce(sum(o.cost_micros), 0)::bigint as cost_micros,
+       coalesce((
+           select sum(h.held_lots * case h.position when 'YES' then q.price_bps
+                                    else 10000 - q.price_bps end)
+           from (select distinct n.market_id from own n where n.held_lots > 0) d
+           cross join lateral public.market_quotes(d.market_id) q
+           join own h on h.market_id = d.market_id and h.outcome = q.outcome and h.held_lots > 0
+       ), 0)::bigint as value_micros,
+       coalesce(sum(o.realised_micros), 0)::bigint as realised_micros
+from own o;

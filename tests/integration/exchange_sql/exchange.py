@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 from psycopg.rows import dict_row, namedtuple_row
+from psycopg.types.json import Jsonb
 
 from tests.conftest import Database
 
@@ -44,6 +45,17 @@ class Placed(NamedTuple):
     fee_micros: int
     average_price_bps: Any
     fills: list[dict[str, Any]]
+    created_at: datetime
+    replayed: bool
+
+
+class Slip(NamedTuple):
+    """The row place_orders answers."""
+
+    batch_id: UUID
+    status: str
+    mode: str
+    orders: list[dict[str, Any]]
     created_at: datetime
     replayed: bool
 
@@ -135,6 +147,24 @@ class Exchange:
         rows = cursor.fetchall()
         assert len(rows) == 1
         return Placed(*rows[0])
+
+    def place_batch(
+        self,
+        user: UUID,
+        orders: list[dict[str, Any]],
+        *,
+        mode: str = "independent",
+        key: str | None = None,
+        request_hash: bytes = b"h" * 32,
+    ) -> Slip:
+        """place_orders by a user."""
+        cursor = self.people[user].execute(
+            "select * from place_orders(%s, %s, %s, %s, %s, now())",
+            (mode, Jsonb(orders), key or str(uuid4()), request_hash, uuid4()),
+        )
+        rows = cursor.fetchall()
+        assert len(rows) == 1
+        return Slip(*rows[0])
 
     def refused(self, user: UUID, market: UUID, **fields: Any) -> Refusal:
         """What place_order says when it refuses."""

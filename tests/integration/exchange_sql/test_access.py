@@ -20,6 +20,7 @@ OWNED = {
     "fills": ("taker_id", "maker_id"),
     "positions": ("user_id",),
     "settlements": ("user_id",),
+    "order_batches": ("user_id",),
 }
 # Public tables may name the person who made the row: that is part of the public record.
 PUBLIC = {"markets", "market_state_changes", "market_clarifications"}
@@ -32,6 +33,7 @@ API_READS = {
     "fills",
     "positions",
     "settlements",
+    "order_batches",
 }
 
 
@@ -50,6 +52,7 @@ def people(module_database: Database) -> Iterator[tuple[Exchange, UUID]]:
             )
             exchange.work("select * from settle_market(%s, 10, now())", market)
             exchange.work("select * from settle_market(%s, 10, now())", market)
+    exchange.place_batch(b, [{"market_id": str(market), "outcome": 0}])
     exchange.owner.execute(
         "insert into sessions values (sha256('b'), %s, now(), now() + interval '1 day')", (b,)
     )
@@ -76,7 +79,7 @@ def test_nobody_reads_a_row_of_somebody_else(people: tuple[Exchange, UUID]) -> N
         assert _rows(exchange.owner, table) > own.get(table, 0), table
         assert _rows(exchange.people[a], table) == own.get(table, 0), table
     with exchange.database.connect("presage_api", presage__user_id="") as nobody:
-        assert [_rows(nobody, table) for table in sorted(API_READS)] == [0] * 8
+        assert [_rows(nobody, table) for table in sorted(API_READS)] == [0] * 9
 
 
 def test_what_is_not_granted_is_not_read(people: tuple[Exchange, UUID]) -> None:

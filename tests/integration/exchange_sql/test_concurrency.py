@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from tests.integration.exchange_sql.exchange import DEFAULTS, PLACE, Exchange
 
 CLIENTS = 8
 STEPS = 60
-EXPECTED = {None, "PR402", "PR410", "PR422"}
+EXPECTED = {None, "PR402", "PR410", "PR422", "40001"}  # 40001: the caller asks again
 
 
 class Trader(threading.Thread):
@@ -36,8 +37,10 @@ class Trader(threading.Thread):
             die = self.random.random()
             user = self.random.choice(self.users)
             try:
-                if die < 0.80:
+                if die < 0.60:
                     self.place(user)
+                elif die < 0.80:
+                    self.place_batch(user)
                 elif die < 0.90 and self.placed:
                     owner, order = self.random.choice(self.placed)
                     self.speak(owner, "select * from cancel_order(%s, now())", order)
@@ -69,6 +72,31 @@ class Trader(threading.Thread):
         }
         self.speak(user, PLACE, DEFAULTS | fields)
         self.placed.append((user, order))
+
+    def place_batch(self, user: UUID) -> None:
+        """A bet slip over all markets."""
+        orders = [
+            {
+                "market_id": str(self.random.choice(self.markets)),
+                "outcome": 0,
+                "position": self.random.choice(["YES", "NO"]),
+                "side": self.random.choice(["BUY", "BUY", "SELL"]),
+                "type": self.random.choice(["GTC", "GTC", "FAK"]),
+                "price_bps": self.random.choice([4500, 5000, 5500]),
+                "size_lots": self.random.choice([100, 200, 500]),
+                "self_trade_prevention": self.random.choice(["cancel_taker", "cancel_maker"]),
+            }
+            for _ in range(self.random.randint(2, 6))
+        ]
+        self.speak(
+            user,
+            "select place_orders(%s, %s, %s, %s, %s, now())",
+            self.random.choice(["independent", "atomic"]),
+            Jsonb(orders),
+            str(uuid4()),
+            b"h",
+            uuid4(),
+        )
 
     def speak(self, user: UUID, query: str, *parameters: object) -> None:
         """One statement as a user, in a transaction of its own, as the handlers do it."""

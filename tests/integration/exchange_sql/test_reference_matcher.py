@@ -1,7 +1,7 @@
 """The plpgsql matcher and the Python one agree, fill by fill, on whatever hypothesis invents."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.integration.exchange_sql.exchange import Exchange, Refusal, refusal
 from tests.reference_matcher import Fill, Order, Placed, Position, ReferenceMarket, RejectedError
 
-type Step = dict[str, Any] | int | tuple[int, int]
+type Step = dict[str, Any] | int | tuple[int, int] | tuple[bool, list[dict[str, Any]]]
 
 USERS = 4
 CASH = 90_000_000  # 90.00: small enough that funds run out in some histories
@@ -56,11 +56,40 @@ orders = st.fixed_dictionaries(
     }
 ).map(_order)
 amends = st.tuples(st.integers(0, 30), st.sampled_from([99, 100, 120, 200, 300]))
+batches = st.tuples(st.booleans(), st.lists(orders, min_size=2, max_size=6))
 steps = st.integers(0, 9).flatmap(
-    lambda die: st.integers(0, 30) if die == 0 else amends if die == 1 else orders
+    lambda die: [st.integers(0, 30), amends, batches, orders][min(die, 3)]
 )
 histories = st.lists(steps, min_size=15, max_size=40)
 schedules = st.sampled_from([(0, 0), (200, 2500), (333, 7777), (10_000, 10_000)])
+
+
+class Answer(NamedTuple):
+    """What is compared of an order, placed alone or in a batch."""
+
+    order_id: UUID | str
+    status: str
+    size_lots: int
+    filled_lots: int
+    remaining_lots: int
+    cost_micros: int
+    fee_micros: int
+    fills: list[dict[str, Any]]
+
+
+def _slip_order(order: Order, market: UUID) -> dict[str, Any]:
+    return {
+        "market_id": str(market),
+        "outcome": 0,
+        "position": order.position,
+        "side": order.side,
+        "type": order.type,
+        "price_bps": order.price_bps,
+        "size_lots": order.size_lots,
+        "amount_micros": order.amount_micros,
+        "post_only": order.post_only,
+        "self_trade_prevention": order.stp,
+    }
 
 
 class Both:
@@ -85,7 +114,7 @@ class Both:
         assert expected == actual
 
     def _place_sql(self, order: Order) -> Placed:
-        placed = self.exchange.place(
+        row = self.exchange.place(
             self.users[order.user],
             self.market,
             position=order.position,
@@ -97,7 +126,39 @@ class Both:
             post_only=order.post_only,
             stp=order.stp,
         )
-        self.ids[order.key] = placed.order_id
+        return self._told(order, Answer(*(getattr(row, name) for name in Answer._fields)))
+
+    def place_batch(self, drawn: list[dict[str, Any]], *, atomic: bool) -> None:
+        """The same bet slip on both sides."""
+        batch = []
+        for fields in drawn:
+            self.tried += 1
+            batch.append(Order(key=self.tried, **(fields | {"user": drawn[0]["user"]})))
+        expected = [
+            Refusal(answer.code, answer.column) if isinstance(answer, RejectedError) else answer
+            for answer in self.model.place_batch(batch, atomic=atomic)
+        ]
+        slip = self.exchange.place_batch(
+            self.users[batch[0].user],
+            [_slip_order(order, self.market) for order in batch],
+            mode="atomic" if atomic else "independent",
+        )
+        refused = [isinstance(answer, Refusal) for answer in expected]
+        status = "failed" if all(refused) else "partial" if any(refused) else "completed"
+        assert slip.status == status
+        for order, told in zip(batch, slip.orders, strict=True):
+            if told["status"] != "rejected":
+                self.ids[order.key] = UUID(told["order_id"])
+        actual = [
+            Refusal(told["code"], told["field"])
+            if told["status"] == "rejected"
+            else self._told(order, Answer(**{name: told[name] for name in Answer._fields}))
+            for order, told in zip(batch, slip.orders, strict=True)
+        ]
+        assert expected == actual
+
+    def _told(self, order: Order, placed: Answer) -> Placed:
+        self.ids[order.key] = UUID(str(placed.order_id))
         keys = {order_id: key for key, order_id in self.ids.items()}
         fills = self.exchange.rows(
             "select * from fills where taker_order_id = %s order by id", placed.order_id
@@ -210,10 +271,12 @@ def _play(exchange: Exchange, history: list[Step], schedule: tuple[int, int]) ->
     for step in history:
         if isinstance(step, int):
             both.cancel(step)
-        elif isinstance(step, tuple):
-            both.amend(*step)
-        else:
+        elif isinstance(step, dict):
             both.place(step)
+        elif isinstance(step[1], list):
+            both.place_batch(step[1], atomic=bool(step[0]))
+        else:
+            both.amend(step[0], step[1])
     both.compare()
     both.close()
 

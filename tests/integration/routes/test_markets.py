@@ -110,6 +110,46 @@ def test_only_who_may_moves_a_market(
 
 
 @pytest.mark.parametrize(
+    ("status", "resting", "taking"),
+    [("open", 201, 201), ("post_only", 201, 409), ("cancel_only", 409, 409), ("halted", 409, 409)],
+)
+def test_a_market_takes_what_its_trading_status_says(
+    status: str, resting: int, taking: int, platform: Platform, admin: Wallet, alice: Wallet
+) -> None:
+    market = platform.active_market(admin, alice)
+    order = platform.order(alice, market, side="BUY", price=0.3, size=1).data["id"]
+    body = {"tradingStatus": status, "reason": "Rules under review."}
+    denied = platform.call("set_trading_status", token=alice.token, market_id=market, body=body)
+    assert denied.status == 403
+    changed = platform.call("set_trading_status", token=admin.token, market_id=market, body=body)
+    assert (changed.data["previousStatus"], changed.data["tradingStatus"]) == ("open", status)
+    rest = platform.order(alice, market, side="BUY", price=0.2, size=1, postOnly=True)
+    take = platform.order(alice, market, side="BUY", price=0.2, size=1)
+    assert (rest.status, take.status) == (resting, taking)
+    # Whatever it takes, nobody is locked in.
+    assert platform.call("cancel_order", token=alice.token, order_id=order).status == 200
+
+
+def test_clarifications_are_added_and_never_edited(
+    platform: Platform, admin: Wallet, alice: Wallet
+) -> None:
+    market = platform.active_market(admin, alice)
+    for text in ("A tie counts as NO.", "Extra time counts."):
+        said = platform.call(
+            "clarify_market", token=admin.token, market_id=market, body={"body": text}
+        )
+        assert said.status == 201
+        platform.advance(60)
+    shown = platform.call("get_market", market_id=market).data["clarifications"]
+    assert [one["body"] for one in shown] == ["A tie counts as NO.", "Extra time counts."]
+    assert shown[0]["createdAt"] < shown[1]["createdAt"]
+    denied = platform.call(
+        "clarify_market", token=alice.token, market_id=market, body={"body": "x"}
+    )
+    assert denied.status == 403
+
+
+@pytest.mark.parametrize(
     ("stem", "body"),
     [
         ("activate_market", {}),
