@@ -205,6 +205,20 @@ class Platform:
         assert activated.status == 200, activated.body
         return market_id
 
+    def cities(self, admin: Wallet, creator: Wallet, **fields: Any) -> str:
+        """The id of an exhaustive market of three outcomes that trades."""
+        market_id = self.proposed_market(creator, **fields)
+        labels = (("Dhaka", 0.5), ("Sylhet", 0.3), ("OTHER", 0.2))
+        outcomes = [{"label": label, "probability": chance} for label, chance in labels]
+        for stem, wallet, body in (
+            ("create_outcomes", admin, {"exhaustive": True, "outcomes": outcomes}),
+            ("approve_market", admin, {}),
+            ("activate_market", creator, {}),
+        ):
+            done = self.call(stem, token=wallet.token, body=body, market_id=market_id)
+            assert done.status < 300, done.body
+        return market_id
+
     def order(self, wallet: Wallet, market_id: str, **fields: Any) -> Answer:
         """Place an order; a client order id is made up unless given."""
         body = {"marketId": market_id, "clientOrderId": secrets.token_hex(8)} | fields

@@ -364,30 +364,34 @@ CREATE FUNCTION public.book_summary(p_market_id uuid, p_outcome smallint) RETURN
     LANGUAGE sql STABLE
     SET search_path TO ''
     AS $$
-    select t.bid, t.ask, t.mid2 / 2,
-           coalesce(sum(o.remaining_lots) filter (where o.book_side = 'bid'), 0)::bigint,
-           coalesce(sum(o.remaining_lots) filter (where o.book_side = 'ask'), 0)::bigint,
-           coalesce(sum(o.remaining_lots * o.book_price_bps)
-                    filter (where abs(2 * o.book_price_bps - t.mid2) * 20 <= t.mid2), 0)::bigint
-    from (
-        select b.bid, b.ask, coalesce(b.bid + b.ask, 2 * c.last_price_bps, 10000) as mid2
-        from public.outcomes as c
-        cross join lateral (
-            select
-                (select o.book_price_bps from public.orders as o
-                 where o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
-                   and o.book_side = 'bid'
-                 order by o.book_price_bps desc limit 1) as bid,
-                (select o.book_price_bps from public.orders as o
-                 where o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
-                   and o.book_side = 'ask'
-                 order by o.book_price_bps limit 1) as ask
-        ) as b
-        where c.market_id = p_market_id and c.outcome = p_outcome
+    select b.best, a.best, t.mid2 / 2, b.lots, a.lots,
+           (select coalesce(sum(o.remaining_lots * o.book_price_bps), 0)::bigint
+            from public.orders as o
+            where o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
+              and o.book_side = 'bid'
+              and abs(2 * o.book_price_bps - t.mid2) * 20 <= t.mid2)
+           + (select coalesce(sum(o.remaining_lots * o.book_price_bps), 0)::bigint
+              from public.orders as o
+              where o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
+                and o.book_side = 'ask'
+                and abs(2 * o.book_price_bps - t.mid2) * 20 <= t.mid2)
+    from public.outcomes as c
+    cross join lateral (
+        select max(o.book_price_bps) as best, coalesce(sum(o.remaining_lots), 0)::bigint as lots
+        from public.orders as o
+        where o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
+          and o.book_side = 'bid'
+    ) as b
+    cross join lateral (
+        select min(o.book_price_bps) as best, coalesce(sum(o.remaining_lots), 0)::bigint as lots
+        from public.orders as o
+        where o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
+          and o.book_side = 'ask'
+    ) as a
+    cross join lateral (
+        select coalesce(b.best + a.best, 2 * c.last_price_bps, 10000) as mid2
     ) as t
-    left join public.orders as o
-        on o.market_id = p_market_id and o.outcome = p_outcome and o.is_open
-    group by t.bid, t.ask, t.mid2
+    where c.market_id = p_market_id and c.outcome = p_outcome
 $$;
 
 CREATE FUNCTION public.cancel_order(p_order_id uuid, p_now timestamp with time zone) RETURNS TABLE(order_id uuid, status text, filled_lots bigint, released_lots bigint, released_micros bigint)
@@ -464,6 +468,173 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone) RETURNS TABLE(operation_id uuid, market_id uuid, kind text, outcome smallint, size_lots bigint, amount_micros bigint, created_at timestamp with time zone, replayed boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    c_max_lots constant bigint := 100000000000;
+    v_actor    uuid := public.actor_id();
+    v_now      timestamptz;
+    v_market   record;
+    v_first    record;
+    v_reason   text;
+    v_field    text;
+    v_leg      record;
+    v_count    integer;
+    v_amount   bigint;   -- what the cash gains
+    v_cash     bigint;
+    v_cost     bigint;   -- of the shares that go
+    v_basis    bigint;   -- money to share among the legs: paid in, paid out, or handed on
+    v_share    bigint;
+    v_new      integer := 0;
+    v_result   jsonb;
+begin
+    if v_actor is null then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    elsif coalesce(length(p_key), 0) not between 1 and 128 then
+        raise exception using errcode = 'PR400', column = 'idempotency_key',
+            message = 'give a key of 1 to 128 characters';
+    end if;
+    select m.venue, m.state, m.trading_status, m.opens_at, m.closes_at, m.is_exhaustive,
+           l.escrow_account, u.closed_only, a.id as cash_account
+    into v_market
+    from public.markets as m
+    join public.market_ledgers as l on l.market_id = m.id
+    left join public.users as u on u.id = v_actor
+    left join public.accounts as a on a.user_id = v_actor
+    where m.id = p_market_id
+    for no key update of m;
+    if not found then
+        raise exception using errcode = 'PR404', message = 'there is no such market';
+    end if;
+    v_now := public.effective_now(p_now);
+    v_result := public.used_key(v_actor, 'change_shares', p_key, p_request_hash);
+    if v_result is not null then
+        return query select r.operation_id, r.market_id, r.kind, r.outcome, r.size_lots,
+            r.amount_micros, r.created_at, true
+        from jsonb_to_record(v_result) as r (
+            operation_id uuid, market_id uuid, kind text, outcome smallint, size_lots bigint,
+            amount_micros bigint, created_at timestamptz);
+        return;
+    end if;
+
+    v_field := case
+        when p_kind is null or p_kind not in ('split', 'merge', 'convert', 'complete', 'redeem')
+            then 'kind'
+        when (p_kind in ('complete', 'redeem')) <> (p_outcome is null) then 'outcome'
+        when p_outcome is not null and not exists (
+            select from public.outcomes as o
+            where o.market_id = p_market_id and o.outcome = p_outcome) then 'outcome'
+        when coalesce(p_size_lots, 0) not between 1 and c_max_lots then 'size' end;
+    v_reason := public.why_not_trading(v_market.venue, v_market.state, v_market.trading_status,
+        v_market.opens_at, v_market.closes_at, true, v_now);
+    if v_field is not null then
+        raise exception using errcode = 'PR400', column = v_field,
+            message = format('the %s does not fit', v_field);
+    elsif v_reason is not null then
+        raise exception using errcode = 'PR410', message = v_reason;
+    elsif v_market.closed_only is null then
+        raise exception using errcode = 'PR401', message = 'there is no such user';
+    elsif v_market.closed_only and p_kind in ('split', 'complete') then
+        raise exception using errcode = 'PR403', message = 'this account may only sell and cancel';
+    elsif p_kind in ('convert', 'complete', 'redeem') and not v_market.is_exhaustive then
+        raise exception using errcode = 'PR422', message = 'the outcomes are not exhaustive';
+    end if;
+
+    v_amount := case when p_kind in ('split', 'complete') then -p_size_lots * 10000
+                     when p_kind in ('merge', 'redeem') then p_size_lots * 10000 else 0 end;
+    if v_amount <> 0 then
+        select max(s.balance_micros) filter (where s.id = v_market.cash_account) into v_cash
+        from (
+            select a.id, a.balance_micros from public.accounts as a
+            where a.id in (v_market.cash_account, v_market.escrow_account)
+            order by a.id
+            for no key update
+        ) as s;
+        if coalesce(v_cash, 0) + v_amount < 0 then
+            raise exception using errcode = 'PR402',
+                message = 'the available balance does not cover this';
+        end if;
+    end if;
+
+    v_basis := abs(v_amount);
+    for v_leg in
+        select l.*, count(*) over (partition by l.gone) as legs,
+               row_number() over (partition by l.gone order by l.outcome, l.position desc) as no
+        from (
+            select o.outcome, s.position,
+                   p_kind in ('merge', 'redeem') or (p_kind = 'convert' and s.position = 'NO') as gone
+            from public.outcomes as o
+            cross join (values ('YES'), ('NO')) as s (position)
+            where o.market_id = p_market_id and case p_kind
+                when 'split' then o.outcome = p_outcome
+                when 'merge' then o.outcome = p_outcome
+                when 'convert' then (o.outcome = p_outcome) = (s.position = 'NO')
+                else s.position = 'YES' end
+        ) as l
+        order by l.gone desc, l.outcome, l.position desc
+    loop
+        v_share := v_basis / v_leg.legs + case when v_leg.no <= v_basis % v_leg.legs then 1 else 0 end;
+        if not v_leg.gone then
+            v_new := greatest(v_new, public.add_shares(p_market_id, v_actor, v_leg.outcome,
+                v_leg.position, p_size_lots, v_share, 0, v_now));
+            continue;
+        end if;
+        select div(p.cost_micros::numeric * p_size_lots, p.held_lots) into v_cost
+        from public.positions as p
+        where p.market_id = p_market_id and p.user_id = v_actor and p.outcome = v_leg.outcome
+          and p.position = v_leg.position and p.held_lots - p.locked_lots >= p_size_lots;
+        if not found then
+            raise exception using errcode = 'PR402',
+                message = 'the available shares do not cover this';
+        end if;
+        update public.positions as p set
+            held_lots = p.held_lots - p_size_lots,
+            cost_micros = p.cost_micros - v_cost,
+            realised_micros = p.realised_micros
+                + case p_kind when 'convert' then 0 else v_share - v_cost end,
+            updated_at = v_now
+        where p.market_id = p_market_id and p.user_id = v_actor and p.outcome = v_leg.outcome
+          and p.position = v_leg.position;
+        if p_kind = 'convert' then
+            v_basis := v_cost;
+        end if;
+    end loop;
+    if v_amount <> 0 then
+        insert into public.transfers
+            (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
+        values (
+            case when v_amount < 0 then v_market.cash_account else v_market.escrow_account end,
+            case when v_amount < 0 then v_market.escrow_account else v_market.cash_account end,
+            abs(v_amount), p_kind, p_operation_id, p_market_id, v_now);
+        update public.accounts as a set
+            balance_micros = a.balance_micros
+                + case a.id when v_market.cash_account then v_amount else -v_amount end
+        where a.id in (v_market.cash_account, v_market.escrow_account);
+    end if;
+    if v_new > 0 then
+        update public.market_counters as c set unique_traders = c.unique_traders + v_new
+        where c.market_id = p_market_id;
+    end if;
+
+    insert into public.share_operations
+        (id, market_id, user_id, kind, outcome, size_lots, amount_micros, created_at)
+    values (p_operation_id, p_market_id, v_actor, p_kind, p_outcome, p_size_lots, v_amount, v_now);
+    v_result := jsonb_build_object(
+        'operation_id', p_operation_id, 'market_id', p_market_id, 'kind', p_kind,
+        'outcome', p_outcome, 'size_lots', p_size_lots, 'amount_micros', v_amount,
+        'created_at', v_now);
+    insert into public.idempotency_keys (actor_id, route, key, request_hash, result, created_at)
+    values (v_actor, 'change_shares', p_key, p_request_hash, v_result, v_now);
+    insert into public.outbox (topic, market_id, payload, created_at)
+    values ('shares', p_market_id, v_result || jsonb_build_object('user_id', v_actor), v_now);
+    return query select p_operation_id, p_market_id, p_kind, p_outcome, p_size_lots, v_amount,
+        v_now, false;
+end;
+$$;
+
 CREATE FUNCTION public.clarify_market(p_market_id uuid, p_body text, p_body_bn text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id bigint, market_id uuid, body text, body_bn text, created_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -506,6 +677,243 @@ CREATE FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain te
     AS $$
     insert into public.auth_challenges (nonce, address, chain, message, created_at, expires_at)
     values (p_nonce, p_address, p_chain, p_message, p_now, p_expires_at);
+$$;
+
+CREATE FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(outcome smallint, label text, label_bn text, probability_bps integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    c_max_outcomes constant integer := 50;
+    c_max_total    constant integer := 10500;
+    v_actor  uuid := public.actor_id();
+    v_now    timestamptz := public.effective_now(p_now);
+    v_market public.markets;
+    v_field  text;
+begin
+    if not exists (select from public.users as u where u.id = v_actor and u.role <> 'user') then
+        raise exception using errcode = 'PR403', message = 'only an admin may do this';
+    end if;
+    select m.* into v_market from public.markets as m where m.id = p_market_id for no key update;
+    if not found then
+        raise exception using errcode = 'PR404', message = 'there is no such market';
+    elsif v_market.venue <> 'native' or v_market.resolution_rule is not null then
+        raise exception using errcode = 'PR422',
+            message = 'only a native market that does not resolve by a price has many outcomes';
+    elsif v_market.state not in ('PROPOSED', 'APPROVED', 'ACTIVE') then
+        raise exception using errcode = 'PR410', message = 'the market is ' || v_market.state;
+    elsif exists (select from public.orders as o where o.market_id = p_market_id)
+        or exists (select from public.positions as p where p.market_id = p_market_id)
+        or exists (select from public.fills as f where f.market_id = p_market_id) then
+        raise exception using errcode = 'PR410', message = 'the market has been traded';
+    end if;
+
+    select case
+        when jsonb_typeof(p_outcomes) is distinct from 'array'
+            or jsonb_array_length(p_outcomes) not between 2 and c_max_outcomes then 'outcomes'
+        when (select bool_or(coalesce(length(e.label), 0) not between 1 and 100
+                             or length(e.label_bn) > 100)
+                  or count(distinct lower(e.label)) < count(*)
+              from jsonb_to_recordset(p_outcomes) as e (label text, label_bn text)) then 'label'
+        when (select bool_or(e.probability_bps not between 0 and 10000)
+                  or sum(e.probability_bps) > c_max_total
+              from jsonb_to_recordset(p_outcomes) as e (probability_bps integer)) then 'probability'
+        when p_exhaustive and not exists (
+            select from jsonb_to_recordset(p_outcomes) as e (label text)
+            where upper(e.label) = 'OTHER') then 'outcomes'
+        end into v_field;
+    if v_field is not null then
+        raise exception using errcode = 'PR400', column = v_field, message = case v_field
+            when 'label' then 'labels have 1 to 100 characters and differ'
+            when 'probability' then 'probabilities lie between 0 and 1 and sum to 1.05 at most'
+            else 'there are 2 to 50 outcomes, one of them OTHER in an exhaustive market' end;
+    end if;
+
+    delete from public.price_points as p where p.market_id = p_market_id;
+    delete from public.outcomes as o where o.market_id = p_market_id;
+    insert into public.outcomes (market_id, outcome, label, label_bn, probability_bps)
+    select p_market_id, e.no - 1, e.body ->> 'label', e.body ->> 'label_bn',
+           (e.body ->> 'probability_bps')::integer
+    from jsonb_array_elements(p_outcomes) with ordinality as e (body, no);
+    update public.markets as m set
+        market_type = 'multi_outcome', is_exhaustive = coalesce(p_exhaustive, false),
+        updated_at = v_now
+    where m.id = p_market_id;
+    insert into public.outbox (topic, market_id, payload, created_at)
+    values ('outcomes', p_market_id, jsonb_build_object('outcomes', p_outcomes), v_now);
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, 'create_outcomes', 'market', p_market_id::text, p_request_id, p_ip,
+        jsonb_build_object('outcomes', p_outcomes, 'exhaustive', p_exhaustive), v_now
+    );
+    return query
+    select o.outcome, o.label, o.label_bn, o.probability_bps
+    from public.outcomes as o where o.market_id = p_market_id order by o.outcome;
+end;
+$$;
+
+CREATE FUNCTION public.decide_dispute(p_market_id uuid, p_payout_bps integer[], p_upheld boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(market_id uuid, slug text, previous_state text, state text, is_upheld boolean, final_payout_bps integer[], bond_micros bigint, changed_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    v_actor   uuid := public.actor_id();
+    v_now     timestamptz;
+    v_market  record;
+    v_dispute public.market_disputes;
+    v_payout  integer[];
+    v_to      bigint;
+begin
+    if session_user <> 'presage_worker' and not exists (
+        select from public.users as u where u.id = v_actor and u.role <> 'user') then
+        raise exception using errcode = 'PR403', message = 'only an admin may decide a dispute';
+    elsif p_upheld is null then
+        raise exception using errcode = 'PR400', column = 'upheld', message = 'say which side holds';
+    end if;
+    select m.slug, m.state, m.proposed_payout_bps as proposed, l.bonds_account, l.fees_account
+    into v_market
+    from public.markets as m
+    join public.market_ledgers as l on l.market_id = m.id
+    where m.id = p_market_id
+    for no key update of m;
+    if not found then
+        raise exception using errcode = 'PR404', message = 'there is no such market';
+    elsif v_market.state <> 'DISPUTED' then
+        raise exception using errcode = 'PR410', column = 'state',
+            message = format('the market is %s', v_market.state);
+    end if;
+    v_now := public.effective_now(p_now);
+    v_payout := case when p_upheld then p_payout_bps else v_market.proposed end;
+    if not public.payout_fits(p_market_id, v_payout)
+        or (p_upheld and v_payout = v_market.proposed)
+        or (not p_upheld and p_payout_bps <> v_market.proposed) then
+        raise exception using errcode = 'PR400', column = 'payout_bps',
+            message = 'an upheld dispute needs another payout vector that fits, a refused one none';
+    end if;
+
+    select d.* into strict v_dispute from public.market_disputes as d
+    where d.market_id = p_market_id;
+    v_to := case when p_upheld then public.cash_account(v_dispute.user_id)
+                 else v_market.fees_account end;
+    perform from public.accounts as a
+    where a.id in (v_to, v_market.bonds_account) order by a.id for no key update;
+    insert into public.transfers
+        (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
+    values (v_market.bonds_account, v_to, v_dispute.bond_micros,
+            case when p_upheld then 'bond_return' else 'bond_forfeit' end, v_dispute.id,
+            p_market_id, v_now);
+    update public.accounts as a set
+        balance_micros = a.balance_micros
+            + case a.id when v_to then v_dispute.bond_micros else -v_dispute.bond_micros end
+    where a.id in (v_to, v_market.bonds_account);
+    update public.market_disputes as d set
+        is_upheld = p_upheld, decided_by = v_actor, decided_at = v_now
+    where d.id = v_dispute.id;
+    update public.markets as m set
+        state = 'FINALIZED', final_payout_bps = v_payout, finalized_at = v_now, updated_at = v_now
+    where m.id = p_market_id;
+    perform public.record_move(p_market_id, 'decide_dispute', v_market.state, 'FINALIZED', p_reason,
+        jsonb_build_object('is_upheld', p_upheld, 'payout_bps', v_payout), p_request_id, p_ip, v_now);
+    return query select p_market_id, v_market.slug, v_market.state, 'FINALIZED', p_upheld, v_payout,
+        v_dispute.bond_micros, v_now;
+end;
+$$;
+
+CREATE FUNCTION public.dispute_market(p_market_id uuid, p_reason text, p_key text, p_request_hash bytea, p_dispute_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(dispute_id uuid, market_id uuid, slug text, previous_state text, state text, bond_micros bigint, changed_at timestamp with time zone, replayed boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    c_share_bps   constant integer := 100;
+    c_least_bond  constant bigint := 1000000;
+    v_actor  uuid := public.actor_id();
+    v_now    timestamptz;
+    v_market record;
+    v_cash   record;
+    v_bond   bigint;
+    v_result jsonb;
+begin
+    if v_actor is null then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    elsif coalesce(length(p_key), 0) not between 1 and 128 then
+        raise exception using errcode = 'PR400', column = 'idempotency_key',
+            message = 'give a key of 1 to 128 characters';
+    elsif coalesce(length(p_reason), 0) not between 1 and 5000 then
+        raise exception using errcode = 'PR400', column = 'reason',
+            message = 'give a reason of 1 to 5,000 characters';
+    end if;
+    select m.slug, m.venue, m.state, m.proposed_at + make_interval(secs => m.dispute_window_s) as until,
+           l.escrow_account, l.bonds_account
+    into v_market
+    from public.markets as m
+    join public.market_ledgers as l on l.market_id = m.id
+    where m.id = p_market_id
+    for no key update of m;
+    if not found then
+        raise exception using errcode = 'PR404', message = 'there is no such market';
+    end if;
+    v_now := public.effective_now(p_now);
+    v_result := public.used_key(v_actor, 'dispute_market', p_key, p_request_hash);
+    if v_result is not null then
+        return query select r.dispute_id, r.market_id, r.slug, r.previous_state, r.state,
+            r.bond_micros, r.changed_at, true
+        from jsonb_to_record(v_result) as r (
+            dispute_id uuid, market_id uuid, slug text, previous_state text, state text,
+            bond_micros bigint, changed_at timestamptz);
+        return;
+    end if;
+    if not exists (
+        select from public.market_moves() as mv
+        where mv.venue = v_market.venue and mv.from_state = v_market.state
+          and mv.to_state = 'DISPUTED' and mv.who = 'bond'
+    ) then
+        raise exception using errcode = 'PR410', column = 'state',
+            message = format('a market that is %s cannot be disputed', v_market.state);
+    elsif v_market.until <= v_now then
+        raise exception using errcode = 'PR410', column = 'dispute_window_s',
+            message = 'the dispute window is over';
+    elsif not exists (
+        select from public.positions as p
+        where p.market_id = p_market_id and p.user_id = v_actor and p.held_lots > 0
+    ) then
+        raise exception using errcode = 'PR403', message = 'only who holds shares may dispute';
+    end if;
+
+    perform from public.accounts as a
+    where a.user_id = v_actor or a.id in (v_market.escrow_account, v_market.bonds_account)
+    order by a.id
+    for no key update;
+    select a.id, a.balance_micros into v_cash from public.accounts as a where a.user_id = v_actor;
+    select greatest(c_least_bond, ceil(a.balance_micros * c_share_bps / 10000.0)) into v_bond
+    from public.accounts as a where a.id = v_market.escrow_account;
+    if coalesce(v_cash.balance_micros, 0) < v_bond then
+        raise exception using errcode = 'PR402',
+            message = 'the available balance does not cover the bond';
+    end if;
+    insert into public.market_disputes (id, market_id, user_id, reason, bond_micros, created_at)
+    values (p_dispute_id, p_market_id, v_actor, p_reason, v_bond, v_now);
+    insert into public.transfers
+        (debit_account, credit_account, amount_micros, kind, reference, market_id, created_at)
+    values (v_cash.id, v_market.bonds_account, v_bond, 'bond', p_dispute_id, p_market_id, v_now);
+    update public.accounts as a set
+        balance_micros = a.balance_micros + case a.id when v_cash.id then -v_bond else v_bond end
+    where a.id in (v_cash.id, v_market.bonds_account);
+    update public.markets as m set state = 'DISPUTED', updated_at = v_now where m.id = p_market_id;
+    perform public.record_move(p_market_id, 'dispute_market', v_market.state, 'DISPUTED', p_reason,
+        jsonb_build_object('bond_micros', v_bond), p_request_id, p_ip, v_now);
+    v_result := jsonb_build_object(
+        'dispute_id', p_dispute_id, 'market_id', p_market_id, 'slug', v_market.slug,
+        'previous_state', v_market.state, 'state', 'DISPUTED', 'bond_micros', v_bond,
+        'changed_at', v_now);
+    insert into public.idempotency_keys (actor_id, route, key, request_hash, result, created_at)
+    values (v_actor, 'dispute_market', p_key, p_request_hash, v_result, v_now);
+    return query select p_dispute_id, p_market_id, v_market.slug, v_market.state, 'DISPUTED',
+        v_bond, v_now, false;
+end;
 $$;
 
 CREATE FUNCTION public.effective_now(p_now timestamp with time zone) RETURNS timestamp with time zone
@@ -666,13 +1074,9 @@ CREATE FUNCTION public.market_holders(p_market_id uuid, p_limit integer) RETURNS
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
-    with sides as materialized (
-        select o.outcome, s.side
-        from public.outcomes o
-        cross join (values ('YES'), ('NO')) s (side)
-        where o.market_id = p_market_id
-    ),
-    escrow as materialized (
+    with escrow as materialized (
+        -- A binary market's escrow is a side's sum (each payout there is one YES and one NO) until
+        -- it begins to be paid out.
         select a.balance_micros / 10000 as lots
         from public.markets m
         join public.market_ledgers l on l.market_id = m.id
@@ -680,29 +1084,22 @@ CREATE FUNCTION public.market_holders(p_market_id uuid, p_limit integer) RETURNS
         where m.id = p_market_id and m.market_type = 'binary' and m.state <> 'FINALIZED'
     ),
     largest as materialized (
-        select p.user_id, s.outcome, s.side, p.held_lots
-        from sides s
-        cross join lateral (
-            select h.user_id, h.held_lots from public.positions h
-            where h.market_id = p_market_id and h.outcome = s.outcome and h.position = s.side
-              and h.held_lots > 0
-            order by h.held_lots desc limit p_limit
-        ) p
-        order by p.held_lots desc limit p_limit
+        select p.user_id, p.outcome, p.position, p.held_lots
+        from public.positions p
+        where p.market_id = p_market_id and p.held_lots > 0
+        order by p.held_lots desc, p.user_id limit p_limit
     ),
-    totals as materialized (
-        select d.outcome, d.side, coalesce(
-            (select e.lots from escrow e),
-            (select sum(h.held_lots) from public.positions h
-             where h.market_id = p_market_id and h.outcome = d.outcome and h.position = d.side
-               and h.held_lots > 0)) as lots
-        from (select distinct outcome, side from largest) d
+    sums as materialized (
+        select p.outcome, p.position, sum(p.held_lots) as lots
+        from public.positions p
+        where p.market_id = p_market_id and p.held_lots > 0 and not exists (select from escrow)
+        group by p.outcome, p.position
     )
-    select u.address, l.outcome, l.side, l.held_lots,
-           (l.held_lots::numeric * 10000 / nullif(t.lots, 0))::integer
+    select u.address, l.outcome, l.position, l.held_lots,
+           (l.held_lots::numeric * 10000 / coalesce((select e.lots from escrow e), s.lots))::integer
     from largest l
-    join totals t on t.outcome = l.outcome and t.side = l.side
     join public.users u on u.id = l.user_id
+    left join sums s on s.outcome = l.outcome and s.position = l.position
     order by l.held_lots desc, u.address;
 $$;
 
@@ -714,7 +1111,9 @@ CREATE FUNCTION public.market_moves() RETURNS TABLE(venue text, from_state text,
         ('native', 'PROPOSED', 'APPROVED', 'admin'),
         ('native', 'APPROVED', 'ACTIVE', 'creator'),
         ('native', 'ACTIVE', 'RESOLVING', 'admin'),
+        ('native', 'RESOLVING', 'DISPUTED', 'bond'),
         ('native', 'RESOLVING', 'FINALIZED', 'admin'),
+        ('native', 'DISPUTED', 'FINALIZED', 'decision'),
         ('native', 'PROPOSED', 'CANCELLED', 'admin'),
         ('native', 'APPROVED', 'CANCELLED', 'admin')
 $$;
@@ -724,7 +1123,7 @@ CREATE FUNCTION public.market_quotes(p_market_id uuid) RETURNS TABLE(outcome sma
     SET search_path TO ''
     AS $$
     select o.outcome, b.price, a.price,
-           coalesce((b.price + a.price) / 2, o.last_price_bps, 5000)
+           coalesce((b.price + a.price) / 2, o.last_price_bps, o.probability_bps, 5000)
     from public.outcomes o
     left join lateral (
         select max(r.book_price_bps) as price from public.orders r
@@ -897,8 +1296,8 @@ begin
             end if;
         end if;
         if v_count + v_passed >= c_max_fills then
-            raise exception using errcode = 'PR422',
-                message = format('the order meets more than %s resting orders', c_max_fills);
+            v_stopped := true;  -- what it met stands, the rest is cancelled
+            exit;
         end if;
         if v_maker.expires_at <= p_now then
             v_expired := v_expired || v_maker.id;
@@ -1062,7 +1461,7 @@ CREATE FUNCTION public.misfit_of_order(p_position text, p_side text, p_type text
     AS $$
 declare
     c_max_lots   constant bigint := 100000000000;      -- keeps every product inside a bigint
-    c_max_micros constant bigint := 1000000000000000;
+    c_max_micros constant bigint := 900000000000000;   -- at a price of one as well
     c_scale      constant numeric := 100000000;
 begin
     return case
@@ -1114,7 +1513,7 @@ begin
     select mv.who into v_who
     from public.market_moves() mv
     where mv.venue = v_market.venue and mv.from_state = v_market.state and mv.to_state = p_to;
-    if not found then
+    if not found or v_who in ('bond', 'decision') then
         raise exception 'A market cannot go from % to %.', v_market.state, p_to
             using errcode = 'PR410', column = 'state';
     end if;
@@ -1136,6 +1535,11 @@ begin
             using errcode = 'PR410', column = 'dispute_window_s';
     end if;
 
+    if p_to = 'RESOLVING' and not public.payout_fits(p_market_id, p_payout_bps) then
+        raise exception 'The payout vector does not fit the market.'
+            using errcode = 'PR400', column = 'payout_bps';
+    end if;
+
     update public.markets m
     set state = p_to,
         updated_at = v_now,
@@ -1155,21 +1559,8 @@ begin
         finalized_at = case when p_to = 'FINALIZED' then v_now else m.finalized_at end
     where m.id = p_market_id;
 
-    insert into public.market_state_changes (market_id, from_state, to_state, actor, reason, created_at)
-    values (p_market_id, v_market.state, p_to, v_actor, p_reason, v_now);
-    insert into public.outbox (topic, market_id, payload, created_at)
-    values (
-        'market_state', p_market_id,
-        jsonb_build_object(
-            'oldState', v_market.state, 'newState', p_to, 'automatic', v_actor is null),
-        v_now
-    );
-    insert into public.audit_log
-        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
-    values (
-        v_actor, 'move_market', 'market', p_market_id::text, p_request_id, p_ip,
-        jsonb_build_object('from', v_market.state, 'to', p_to, 'reason', p_reason), v_now
-    );
+    perform public.record_move(p_market_id, 'move_market', v_market.state, p_to, p_reason, '{}',
+        p_request_id, p_ip, v_now);
     return query select p_market_id, v_market.slug, v_market.state, p_to, v_now;
 end;
 $$;
@@ -1205,6 +1596,16 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.payout_fits(p_market_id uuid, p_payout_bps integer[]) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+    select coalesce((
+        select sum(f) = 10000 and min(f) >= 0 and count(f) = count(*)
+           and count(*) = cardinality(public.void_payout(p_market_id))
+        from unnest(p_payout_bps) as f), false)
+$$;
+
 CREATE FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid, p_now timestamp with time zone, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(order_id uuid, status text, size_lots bigint, filled_lots bigint, remaining_lots bigint, cost_micros bigint, fee_micros bigint, average_price_bps numeric, fills jsonb, created_at timestamp with time zone, replayed boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -1212,9 +1613,7 @@ CREATE FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_posit
 #variable_conflict use_column
 declare
     v_actor     uuid := nullif(current_setting('presage.user_id', true), '')::uuid;
-    v_now       timestamptz := case
-        when current_setting('presage.clock', true) = 'replay' then p_now
-        else greatest(p_now, clock_timestamp()) end;
+    v_now       timestamptz;
     v_market    public.market_terms;
     v_first     record;
     v_order     public.order_draft;
@@ -1247,6 +1646,9 @@ begin
     if not found then
         raise exception using errcode = 'PR404', message = 'there is no such market';
     end if;
+    v_now := case  -- effective_now, after the wait for the lock
+        when current_setting('presage.clock', true) = 'replay' then p_now
+        else greatest(p_now, clock_timestamp()) end;
 
     if p_client_order_id is not null then
         select o.id, o.request_hash into v_first
@@ -1556,7 +1958,7 @@ begin
                 v_order, v_market, v_actor, v_met, v_left, v_ahead_bps, v_now);
             if v_order.is_stopped and p_mode = 'atomic' then
                 raise exception using errcode = 'PR422', column = 'self_trade_prevention',
-                    message = 'the order meets another of its owner';
+                    message = 'the order meets another of its owner, or too many others';
             elsif v_order.side = 'SELL' then
                 v_free := v_free + coalesce((
                     select p.held_lots - p.locked_lots from public.positions as p
@@ -1712,7 +2114,7 @@ CREATE FUNCTION public.presage_audit() RETURNS TABLE(invariant text, subject tex
         group by p.market_id, p.outcome
     ),
     sides as materialized (
-        select m.id as market_id, m.market_type, m.final_payout_bps as payout,
+        select m.id as market_id, m.is_exhaustive, m.final_payout_bps as payout,
                m.settled_at is null
                    and exists (select from public.settlements as s where s.market_id = m.id) as settling,
                o.outcome, coalesce(s.yes_lots, 0) as yes_lots, coalesce(s.no_lots, 0) as no_lots
@@ -1722,7 +2124,7 @@ CREATE FUNCTION public.presage_audit() RETURNS TABLE(invariant text, subject tex
     ),
     books as materialized (
         select s.market_id, s.settling, min(s.yes_lots - s.no_lots) as c,
-               max(s.yes_lots - s.no_lots) as c_max, bool_or(s.market_type = 'binary') as is_binary,
+               max(s.yes_lots - s.no_lots) as c_max, bool_or(s.is_exhaustive) as is_exhaustive,
                case when s.settling
                     then sum(s.yes_lots * s.payout[s.outcome + 1]
                              + s.no_lots * (10000 - s.payout[s.outcome + 1]))
@@ -1784,7 +2186,7 @@ CREATE FUNCTION public.presage_audit() RETURNS TABLE(invariant text, subject tex
     select 'shares_have_two_sides', format('market %s', b.market_id),
            format('YES less NO is between %s and %s lots', b.c, b.c_max)
     from books as b
-    where not b.settling and (b.c <> b.c_max or (b.is_binary and b.c <> 0))
+    where not b.settling and (b.c <> b.c_max or (b.c <> 0 and not b.is_exhaustive))
     union all
     select 'escrow_covers_shares', format('market %s', b.market_id),
            format('the escrow holds %s, the shares need %s', a.balance_micros, b.escrow)
@@ -1799,6 +2201,15 @@ CREATE FUNCTION public.presage_audit() RETURNS TABLE(invariant text, subject tex
     where a.kind = 'market:orders'
     group by a.id, a.market_id, a.balance_micros
     having a.balance_micros <> coalesce(sum(o.micros), 0)
+    union all
+    select 'bonds_match_disputes', format('market %s', a.market_id),
+           format('market:bonds holds %s, undecided disputes need %s', a.balance_micros,
+                  coalesce(sum(d.bond_micros), 0))
+    from public.accounts as a
+    left join public.market_disputes as d on d.market_id = a.market_id and d.decided_at is null
+    where a.kind = 'market:bonds'
+    group by a.id, a.market_id, a.balance_micros
+    having a.balance_micros <> coalesce(sum(d.bond_micros), 0)
     union all
     select 'locked_shares_are_held',
            format('user %s market %s outcome %s %s', coalesce(p.user_id, l.user_id),
@@ -1899,6 +2310,30 @@ begin
     values (p_id, 'PROPOSED', v_actor, p_now);
     insert into public.audit_log (actor_id, action, resource, resource_id, request_id, ip, created_at)
     values (v_actor, 'propose_market', 'market', p_id::text, p_request_id, p_ip, p_now);
+end;
+$$;
+
+CREATE FUNCTION public.record_move(p_market_id uuid, p_action text, p_from text, p_to text, p_reason text, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor uuid := public.actor_id();
+begin
+    insert into public.market_state_changes (market_id, from_state, to_state, actor, reason, created_at)
+    values (p_market_id, p_from, p_to, v_actor, p_reason, p_now);
+    insert into public.outbox (topic, market_id, payload, created_at)
+    values (
+        'market_state', p_market_id,
+        jsonb_build_object('oldState', p_from, 'newState', p_to, 'automatic', v_actor is null),
+        p_now
+    );
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, p_action, 'market', p_market_id::text, p_request_id, p_ip,
+        jsonb_build_object('from', p_from, 'to', p_to, 'reason', p_reason) || p_changes, p_now
+    );
 end;
 $$;
 
@@ -2157,7 +2592,7 @@ declare
     v_users    uuid[];
     v_paid     bigint;
 begin
-    select m.state, m.market_type, m.final_payout_bps as payout, m.settled_at, l.escrow_account
+    select m.state, m.final_payout_bps as payout, m.settled_at, l.escrow_account
     into v_market
     from public.markets as m
     join public.market_ledgers as l on l.market_id = m.id
@@ -2170,10 +2605,7 @@ begin
         return;
     elsif v_market.state <> 'FINALIZED' then
         raise exception using errcode = 'PR410', message = format('the market is %s', v_market.state);
-    elsif (select sum(f) <> 10000 or min(f) < 0 from unnest(v_market.payout) as f)
-        or cardinality(v_market.payout) <> (
-            select case v_market.market_type when 'binary' then 2 else count(*) end
-            from public.outcomes as c where c.market_id = p_market_id) then
+    elsif not public.payout_fits(p_market_id, v_market.payout) then
         raise exception using errcode = 'PR422', message = 'the payout vector does not fit the market';
     end if;
 
@@ -2299,36 +2731,39 @@ declare
     v_slot  timestamptz := date_bin('5 minutes', public.effective_now(p_now), 'epoch');
     v_count integer;
 begin
-    with written as (
-        insert into public.price_points (
-            market_id, outcome, slot, mid_bps, last_price_bps, best_bid_bps, best_ask_bps,
-            spread_bps, bid_depth_lots, ask_depth_lots, liquidity_micros, volume_micros
-        )
-        select o.market_id, o.outcome, v_slot, s.mid_bps, o.last_price_bps, s.best_bid_bps,
-               s.best_ask_bps, s.best_ask_bps - s.best_bid_bps, s.bid_depth_lots,
-               s.ask_depth_lots, s.liquidity_micros, o.volume_micros
-        from public.markets as m
-        join public.outcomes as o on o.market_id = m.id
-        cross join lateral public.book_summary(o.market_id, o.outcome) as s
-        where m.state = 'ACTIVE' and m.venue = 'native'
-        on conflict (market_id, outcome, slot) do nothing
-        returning market_id, outcome, mid_bps
-    ),
-    changed as (
-        update public.outcomes as o set
-            previous_price_bps = coalesce((
-                select p.mid_bps from public.price_points as p
-                where p.market_id = w.market_id and p.outcome = w.outcome and p.slot < v_slot
-                order by p.slot desc limit 1), o.previous_price_bps),
-            change_24h_bps = w.mid_bps - coalesce((
-                select p.mid_bps from public.price_points as p
-                where p.market_id = w.market_id and p.outcome = w.outcome
-                  and p.slot >= v_slot - interval '24 hours' and p.slot < v_slot
-                order by p.slot limit 1), w.mid_bps)
-        from written as w
-        where o.market_id = w.market_id and o.outcome = w.outcome
+    insert into public.price_points (
+        market_id, outcome, slot, mid_bps, last_price_bps, best_bid_bps, best_ask_bps,
+        spread_bps, bid_depth_lots, ask_depth_lots, liquidity_micros, volume_micros
     )
-    select count(*) into v_count from written;
+    select o.market_id, o.outcome, v_slot, s.mid_bps, o.last_price_bps, s.best_bid_bps,
+           s.best_ask_bps, s.best_ask_bps - s.best_bid_bps, s.bid_depth_lots,
+           s.ask_depth_lots, s.liquidity_micros, o.volume_micros
+    from public.markets as m
+    join public.outcomes as o on o.market_id = m.id
+    cross join lateral public.book_summary(o.market_id, o.outcome) as s
+    where m.state = 'ACTIVE' and m.venue = 'native'
+    on conflict (market_id, outcome, slot) do nothing;
+    get diagnostics v_count = row_count;
+
+    insert into public.market_listings as l (
+        market_id, volume_micros, liquidity_micros, created_us, closes_us
+    )
+    select m.id, c.volume_micros, coalesce(s.liquidity_micros, 0),
+           extract(epoch from m.created_at) * 1000000, extract(epoch from m.closes_at) * 1000000
+    from public.markets as m
+    join public.market_counters as c on c.market_id = m.id
+    left join public.market_listings as k on k.market_id = m.id
+    left join (
+        select o.market_id, sum(p.liquidity_micros)::bigint as liquidity_micros
+        from public.outcomes as o
+        join public.price_points as p
+            on p.market_id = o.market_id and p.outcome = o.outcome and p.slot = v_slot
+        group by o.market_id
+    ) as s on s.market_id = m.id and m.state = 'ACTIVE'
+    where (k.volume_micros, k.liquidity_micros)
+          is distinct from (c.volume_micros, coalesce(s.liquidity_micros, 0))
+    on conflict (market_id) do update set
+        volume_micros = excluded.volume_micros, liquidity_micros = excluded.liquidity_micros;
     return v_count;
 end;
 $$;
@@ -2385,6 +2820,40 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.used_key(p_actor_id uuid, p_route text, p_key text, p_request_hash bytea) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+    v_first record;
+begin
+    select k.request_hash, k.result into v_first
+    from public.idempotency_keys as k
+    where k.actor_id = p_actor_id and k.route = p_route and k.key = p_key;
+    if not found then
+        return null;
+    elsif v_first.request_hash is distinct from p_request_hash then
+        raise exception using errcode = 'PR411', column = 'idempotency_key',
+            message = 'this key was used with another request';
+    end if;
+    return v_first.result;
+end;
+$$;
+
+CREATE FUNCTION public.void_payout(p_market_id uuid) RETURNS integer[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    select array_agg(10000 / n.sides + case when i <= 10000 % n.sides then 1 else 0 end order by i)
+    from (
+        select case m.market_type when 'binary' then 2 else (
+            select count(*)::integer from public.outcomes as o where o.market_id = m.id) end as sides
+        from public.markets as m
+        where m.id = p_market_id
+    ) as n
+    cross join lateral generate_series(1, n.sides) as i
+$$;
+
 CREATE FUNCTION public.wallet_of(p_user_id uuid) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -2406,6 +2875,32 @@ begin
         when p_trading_status = 'post_only' and p_post_only is not true
             then 'the market takes only post-only orders'
     end;
+end;
+$$;
+
+CREATE FUNCTION public.winning_payout(p_market_id uuid, p_outcome text) RETURNS integer[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_found record;
+    v_sides integer;
+begin
+    if p_outcome = 'VOID' then
+        return public.void_payout(p_market_id);
+    end if;
+    select f.outcome, f.position, m.market_type into v_found
+    from public.find_outcome(p_market_id::text, p_outcome, null) f
+    join public.markets m on m.id = f.market_id;
+    if v_found.market_type = 'binary' then
+        return case v_found.position when 'YES' then array[10000, 0] else array[0, 10000] end;
+    end if;
+    select count(*) into v_sides from public.outcomes o where o.market_id = p_market_id;
+    return array(
+        select case when i = v_found.outcome then 10000 else 0 end
+        from generate_series(0, v_sides - 1) as i
+        order by i
+    );
 end;
 $$;
 
@@ -2832,6 +3327,16 @@ CREATE TABLE public.fills (
     CONSTRAINT fills_trade_something CHECK ((size_lots > 0))
 );
 
+CREATE TABLE public.idempotency_keys (
+    actor_id uuid NOT NULL,
+    route text NOT NULL,
+    key text NOT NULL,
+    request_hash bytea NOT NULL,
+    result jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT idempotency_keys_are_short CHECK (((length(key) >= 1) AND (length(key) <= 128)))
+);
+
 CREATE TABLE public.login_attempts (
     bucket text NOT NULL,
     window_start timestamp with time zone NOT NULL,
@@ -2865,6 +3370,21 @@ CREATE TABLE public.market_counters (
     last_trade_at timestamp with time zone
 )
 WITH (fillfactor='50');
+
+CREATE TABLE public.market_disputes (
+    id uuid NOT NULL,
+    market_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    reason text NOT NULL,
+    bond_micros bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    is_upheld boolean,
+    decided_by uuid,
+    decided_at timestamp with time zone,
+    CONSTRAINT market_disputes_are_decided_at_once CHECK (((is_upheld IS NULL) = (decided_at IS NULL))),
+    CONSTRAINT market_disputes_give_a_reason CHECK (((length(reason) >= 1) AND (length(reason) <= 5000))),
+    CONSTRAINT market_disputes_have_a_bond CHECK ((bond_micros > 0))
+);
 
 CREATE TABLE public.market_ledgers (
     market_id uuid NOT NULL,
@@ -2942,11 +3462,13 @@ CREATE TABLE public.markets (
     updated_at timestamp with time zone NOT NULL,
     search_text text DEFAULT ''::text NOT NULL,
     search_tokens tsvector GENERATED ALWAYS AS (array_to_tsvector(array_remove(string_to_array(search_text, ' '::text), ''::text))) STORED,
+    is_exhaustive boolean DEFAULT false NOT NULL,
     CONSTRAINT markets_are_final_with_a_payout CHECK (((state <> 'FINALIZED'::text) OR (final_payout_bps IS NOT NULL))),
     CONSTRAINT markets_close_after_they_open CHECK (((opens_at IS NULL) OR (closes_at > opens_at))),
     CONSTRAINT markets_dispute_window_is_not_negative CHECK ((dispute_window_s >= 0)),
     CONSTRAINT markets_fee_is_a_share CHECK (((fee_bps >= 0) AND (fee_bps <= 10000))),
     CONSTRAINT markets_min_size_is_positive CHECK (((min_size_lots >= 1) AND (min_size_lots <= '100000000000'::bigint))),
+    CONSTRAINT markets_of_two_sides_are_not_exhaustive CHECK (((NOT is_exhaustive) OR (market_type = 'multi_outcome'::text))),
     CONSTRAINT markets_question_is_not_empty CHECK (((length(question) >= 1) AND (length(question) <= 1000))),
     CONSTRAINT markets_rebate_is_a_share CHECK (((maker_rebate_bps >= 0) AND (maker_rebate_bps <= 10000))),
     CONSTRAINT markets_slug_is_short CHECK (((length(slug) >= 1) AND (length(slug) <= 200))),
@@ -3048,7 +3570,9 @@ CREATE TABLE public.outcomes (
     change_24h_bps integer,
     volume_micros bigint DEFAULT 0 NOT NULL,
     trade_count bigint DEFAULT 0 NOT NULL,
-    CONSTRAINT outcomes_are_numbered_from_zero CHECK (((outcome >= 0) AND (outcome <= 49)))
+    probability_bps integer,
+    CONSTRAINT outcomes_are_numbered_from_zero CHECK (((outcome >= 0) AND (outcome <= 49))),
+    CONSTRAINT outcomes_probability_is_a_share CHECK (((probability_bps >= 0) AND (probability_bps <= 10000)))
 )
 WITH (fillfactor='50');
 
@@ -3127,6 +3651,20 @@ CREATE TABLE public.settlements (
     amount_micros bigint NOT NULL,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT settlements_are_not_negative CHECK ((amount_micros >= 0))
+);
+
+CREATE TABLE public.share_operations (
+    id uuid NOT NULL,
+    seq bigint DEFAULT nextval('public.fill_ids'::regclass) NOT NULL,
+    market_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    kind text NOT NULL,
+    outcome smallint,
+    size_lots bigint NOT NULL,
+    amount_micros bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT share_operations_change_something CHECK ((size_lots > 0)),
+    CONSTRAINT share_operations_kind_is_known CHECK ((kind = ANY (ARRAY['split'::text, 'merge'::text, 'convert'::text, 'complete'::text, 'redeem'::text])))
 );
 
 CREATE SEQUENCE public.transfer_ids
@@ -3213,6 +3751,9 @@ ALTER TABLE ONLY public.escalations
 ALTER TABLE ONLY public.escalations
     ADD CONSTRAINT escalations_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_are_used_once PRIMARY KEY (actor_id, route, key);
+
 ALTER TABLE ONLY public.login_attempts
     ADD CONSTRAINT login_attempts_pkey PRIMARY KEY (bucket, window_start);
 
@@ -3221,6 +3762,12 @@ ALTER TABLE ONLY public.market_clarifications
 
 ALTER TABLE ONLY public.market_counters
     ADD CONSTRAINT market_counters_pkey PRIMARY KEY (market_id);
+
+ALTER TABLE ONLY public.market_disputes
+    ADD CONSTRAINT market_disputes_are_one_a_market UNIQUE (market_id);
+
+ALTER TABLE ONLY public.market_disputes
+    ADD CONSTRAINT market_disputes_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.market_ledgers
     ADD CONSTRAINT market_ledgers_pkey PRIMARY KEY (market_id);
@@ -3273,6 +3820,9 @@ ALTER TABLE ONLY public.sessions
 ALTER TABLE ONLY public.settlements
     ADD CONSTRAINT settlements_pay_each_holder_once PRIMARY KEY (market_id, user_id);
 
+ALTER TABLE ONLY public.share_operations
+    ADD CONSTRAINT share_operations_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.transfer_keys
     ADD CONSTRAINT transfers_have_one_reference_of_a_kind PRIMARY KEY (kind, reference);
 
@@ -3310,6 +3860,8 @@ CREATE INDEX fills_by_market ON public.fills USING btree (market_id, id DESC);
 CREATE INDEX fills_by_taker_order ON public.fills USING btree (taker_order_id);
 
 CREATE INDEX market_clarifications_by_market ON public.market_clarifications USING btree (market_id, id);
+
+CREATE INDEX market_disputes_by_user ON public.market_disputes USING btree (user_id, created_at);
 
 CREATE INDEX market_listings_by_close ON public.market_listings USING btree (((- closes_us)) DESC, market_id DESC);
 
@@ -3351,6 +3903,8 @@ CREATE INDEX orders_open_by_user ON public.orders USING btree (user_id, market_i
 
 CREATE INDEX outbox_unpublished ON public.outbox USING btree (id) WHERE (published_at IS NULL);
 
+CREATE UNIQUE INDEX outcomes_labels_differ ON public.outcomes USING btree (market_id, lower(label));
+
 CREATE INDEX positions_by_user ON public.positions USING btree (user_id, market_id);
 
 CREATE INDEX price_feeds_by_time ON public.price_feeds USING btree (observed_at);
@@ -3360,6 +3914,8 @@ CREATE INDEX sessions_by_expiry ON public.sessions USING btree (expires_at);
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id) WHERE (revoked_at IS NULL);
 
 CREATE INDEX settlements_by_user ON public.settlements USING btree (user_id, created_at);
+
+CREATE INDEX share_operations_by_user ON public.share_operations USING btree (user_id, market_id, seq);
 
 CREATE INDEX transfers_into_people ON public.transfers USING btree (credit_account, id) WHERE (credit_account > 0);
 
@@ -3389,6 +3945,15 @@ ALTER TABLE ONLY public.market_clarifications
 
 ALTER TABLE ONLY public.market_counters
     ADD CONSTRAINT market_counters_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.market_disputes
+    ADD CONSTRAINT market_disputes_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.market_disputes
+    ADD CONSTRAINT market_disputes_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.market_disputes
+    ADD CONSTRAINT market_disputes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.market_ledgers
     ADD CONSTRAINT market_ledgers_bonds_account_fkey FOREIGN KEY (bonds_account) REFERENCES public.accounts(id);
@@ -3460,9 +4025,19 @@ CREATE POLICY fills_are_open_to_staff ON public.fills TO presage_admin, presage_
 
 CREATE POLICY fills_are_seen_by_both_sides ON public.fills FOR SELECT TO presage_api USING (((taker_id = ( SELECT public.actor_id() AS actor_id)) OR (maker_id = ( SELECT public.actor_id() AS actor_id))));
 
+ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY idempotency_keys_are_swept_by_workers ON public.idempotency_keys TO presage_worker USING (true);
+
 ALTER TABLE public.login_attempts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY login_attempts_are_swept_by_workers ON public.login_attempts TO presage_worker USING (true);
+
+ALTER TABLE public.market_disputes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY market_disputes_are_open_to_staff ON public.market_disputes TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY market_disputes_are_seen_by_who_raised_them ON public.market_disputes FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
 
 ALTER TABLE public.order_batches ENABLE ROW LEVEL SECURITY;
 
@@ -3495,6 +4070,12 @@ ALTER TABLE public.settlements ENABLE ROW LEVEL SECURITY;
 CREATE POLICY settlements_are_open_to_staff ON public.settlements TO presage_admin, presage_worker USING (true) WITH CHECK (true);
 
 CREATE POLICY settlements_are_seen_by_the_paid ON public.settlements FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
+ALTER TABLE public.share_operations ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY share_operations_are_open_to_staff ON public.share_operations TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY share_operations_are_seen_by_their_owner ON public.share_operations FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
 
 ALTER TABLE public.transfer_keys ENABLE ROW LEVEL SECURITY;
 
@@ -3550,6 +4131,9 @@ GRANT ALL ON FUNCTION public.cancel_orders(p_market_id uuid, p_now timestamp wit
 
 REVOKE ALL ON FUNCTION public.cash_account(p_user_id uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone) TO presage_api;
+
 REVOKE ALL ON FUNCTION public.clarify_market(p_market_id uuid, p_body text, p_body_bn text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.clarify_market(p_market_id uuid, p_body text, p_body_bn text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
@@ -3558,6 +4142,16 @@ GRANT ALL ON FUNCTION public.count_login_attempt(p_bucket text, p_now timestamp 
 
 REVOKE ALL ON FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain text, p_message text, p_now timestamp with time zone, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain text, p_message text, p_now timestamp with time zone, p_expires_at timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+
+REVOKE ALL ON FUNCTION public.decide_dispute(p_market_id uuid, p_payout_bps integer[], p_upheld boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.decide_dispute(p_market_id uuid, p_payout_bps integer[], p_upheld boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+GRANT ALL ON FUNCTION public.decide_dispute(p_market_id uuid, p_payout_bps integer[], p_upheld boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.dispute_market(p_market_id uuid, p_reason text, p_key text, p_request_hash bytea, p_dispute_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.dispute_market(p_market_id uuid, p_reason text, p_key text, p_request_hash bytea, p_dispute_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) TO presage_api;
@@ -3628,6 +4222,8 @@ GRANT ALL ON FUNCTION public.normalise_search(p_text text) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.open_market_accounts() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.payout_fits(p_market_id uuid, p_payout_bps integer[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid, p_now timestamp with time zone, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.place_order(p_market_id uuid, p_outcome smallint, p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_request_hash bytea, p_order_id uuid, p_now timestamp with time zone, p_expires_at timestamp with time zone) TO presage_api;
 
@@ -3644,6 +4240,8 @@ GRANT ALL ON FUNCTION public.presage_audit() TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.record_move(p_market_id uuid, p_action text, p_from text, p_to text, p_reason text, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.record_trades(p_market_id uuid, p_outcome smallint, p_first_bps integer, p_last_bps integer, p_volume_micros bigint, p_volume_lots bigint, p_trades integer, p_new_traders integer, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -3683,12 +4281,24 @@ REVOKE ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with t
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_worker;
 
+REVOKE ALL ON FUNCTION public.used_key(p_actor_id uuid, p_route text, p_key text, p_request_hash bytea) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.void_payout(p_market_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.void_payout(p_market_id uuid) TO presage_api;
+GRANT ALL ON FUNCTION public.void_payout(p_market_id uuid) TO presage_admin;
+GRANT ALL ON FUNCTION public.void_payout(p_market_id uuid) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.wallet_of(p_user_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.wallet_of(p_user_id uuid) TO presage_api;
 GRANT ALL ON FUNCTION public.wallet_of(p_user_id uuid) TO presage_admin;
 GRANT ALL ON FUNCTION public.wallet_of(p_user_id uuid) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.why_not_trading(p_venue text, p_state text, p_trading_status text, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_post_only boolean, p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.winning_payout(p_market_id uuid, p_outcome text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.winning_payout(p_market_id uuid, p_outcome text) TO presage_api;
+GRANT ALL ON FUNCTION public.winning_payout(p_market_id uuid, p_outcome text) TO presage_admin;
+GRANT ALL ON FUNCTION public.winning_payout(p_market_id uuid, p_outcome text) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.write_fills(p_fills public.fill_draft[], p_market_id uuid, p_outcome smallint, p_order_id uuid, p_taker_id uuid, p_side text, p_position text, p_fee_bps integer, p_maker_rebate_bps integer, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -3716,6 +4326,8 @@ GRANT SELECT ON TABLE public.fills TO presage_api;
 GRANT SELECT ON TABLE public.fills TO presage_admin;
 GRANT SELECT ON TABLE public.fills TO presage_worker;
 
+GRANT SELECT,DELETE ON TABLE public.idempotency_keys TO presage_worker;
+
 GRANT SELECT,DELETE ON TABLE public.login_attempts TO presage_worker;
 
 GRANT SELECT ON TABLE public.market_clarifications TO presage_api;
@@ -3725,6 +4337,10 @@ GRANT SELECT,INSERT ON TABLE public.market_clarifications TO presage_worker;
 GRANT SELECT ON TABLE public.market_counters TO presage_api;
 GRANT SELECT ON TABLE public.market_counters TO presage_admin;
 GRANT SELECT ON TABLE public.market_counters TO presage_worker;
+
+GRANT SELECT ON TABLE public.market_disputes TO presage_api;
+GRANT SELECT ON TABLE public.market_disputes TO presage_admin;
+GRANT SELECT ON TABLE public.market_disputes TO presage_worker;
 
 GRANT SELECT ON TABLE public.market_ledgers TO presage_admin;
 GRANT SELECT ON TABLE public.market_ledgers TO presage_worker;
@@ -3780,6 +4396,10 @@ GRANT UPDATE(revoked_at) ON TABLE public.sessions TO presage_admin;
 GRANT SELECT ON TABLE public.settlements TO presage_api;
 GRANT SELECT ON TABLE public.settlements TO presage_admin;
 GRANT SELECT ON TABLE public.settlements TO presage_worker;
+
+GRANT SELECT ON TABLE public.share_operations TO presage_api;
+GRANT SELECT ON TABLE public.share_operations TO presage_admin;
+GRANT SELECT ON TABLE public.share_operations TO presage_worker;
 
 GRANT SELECT ON TABLE public.transfers TO presage_api;
 GRANT SELECT ON TABLE public.transfers TO presage_admin;

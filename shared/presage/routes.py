@@ -12,7 +12,7 @@ from presage.call import Zone
 
 type Auth = Literal["public", "user", "admin", "qstash"]
 type Scope = Literal["read", "trade", "admin", "service"]
-type Idempotency = Literal["safe", "natural", "repeats", "client_order_id", "message_id"]
+type Idempotency = Literal["safe", "natural", "repeats", "client_order_id", "key", "message_id"]
 
 USUAL_LIMIT_PER_MIN = 1_000
 ANONYMOUS_LIMIT_PER_MIN = 100
@@ -26,9 +26,10 @@ class Route:
         auth: who may call: anyone, a signed-in user, an admin, or QStash (and operators).
         scope: what a key needs for it.
         idempotency: `safe` reads; `natural` converges when repeated; `repeats` does it again;
-            otherwise the key's name.
+            `key` needs an Idempotency-Key header; otherwise the key's name.
         limit_per_min: a limit of this route's own, on top of the general one of its caller.
         limit_by: whose calls that limit counts.
+        cost_field: the list in the body whose length a call costs; one without.
         login: it counts in Postgres when Redis is down.
         cache_s: how long its answer is kept, for everybody alike; 0 is never.
         slot_s: a workflow's slot: it completes once in each.
@@ -46,6 +47,7 @@ class Route:
     status: int = 200
     limit_per_min: int = 0
     limit_by: Literal["ip", "caller"] = "caller"
+    cost_field: str = ""
     login: bool = False
     cache_s: int = 0
     slot_s: int = 0
@@ -281,6 +283,17 @@ _TABLE = (
         cache_s=30,
     ),
     Route(
+        stem="create_outcomes",
+        domain="markets",
+        method="POST",
+        path="/markets/{market_id}/outcomes",
+        auth="admin",
+        scope="admin",
+        idempotency="natural",
+        summary="Turn an untraded market into one of several outcomes",
+        status=201,
+    ),
+    Route(
         stem="list_outcomes",
         domain="markets",
         method="GET",
@@ -324,6 +337,18 @@ _TABLE = (
         idempotency="client_order_id",
         summary="Place an order and match it",
         status=201,
+    ),
+    Route(
+        stem="place_orders",
+        domain="orders",
+        method="POST",
+        path="/orders/batch",
+        auth="user",
+        scope="trade",
+        idempotency="key",
+        summary="The bet slip: place up to twenty orders in one call",
+        status=201,
+        cost_field="orders",
     ),
     Route(
         stem="list_orders",
@@ -385,6 +410,39 @@ _TABLE = (
         scope="read",
         idempotency="safe",
         summary="The caller's positions with profit and loss",
+    ),
+    Route(
+        stem="split_position",
+        domain="portfolio",
+        method="POST",
+        path="/positions/split",
+        auth="user",
+        scope="trade",
+        idempotency="key",
+        summary="Pay 1.00 for a YES and a NO, or for a YES of every outcome",
+        status=201,
+    ),
+    Route(
+        stem="merge_position",
+        domain="portfolio",
+        method="POST",
+        path="/positions/merge",
+        auth="user",
+        scope="trade",
+        idempotency="key",
+        summary="Give a YES and a NO, or a YES of every outcome, back for 1.00",
+        status=201,
+    ),
+    Route(
+        stem="convert_position",
+        domain="portfolio",
+        method="POST",
+        path="/positions/convert",
+        auth="user",
+        scope="trade",
+        idempotency="key",
+        summary="A NO of one outcome for a YES of every other",
+        status=201,
     ),
     Route(
         stem="get_wallet",

@@ -2,6 +2,7 @@
 
 from presage.edge.http import api
 from presage.markets.lifecycle import finalize_market
-from presage.markets.models import MarketMoved, MoveMarket
+from presage.markets.models import MoveMarket
+from presage.markets.views import MarketMoved
 
 handler = api("finalize_market", finalize_market, MoveMarket, MarketMoved)

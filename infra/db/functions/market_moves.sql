@@ -1,5 +1,7 @@
 -- The table of state moves, one set of rows a venue: who may move a market from where to where.
--- `admin` also stands for workflows, which act on evidence with no user behind them.
+-- `admin` also stands for workflows, which act on evidence with no user behind them. `bond` is a
+-- holder's dispute and `decision` its end: money moves with them, by dispute_market and
+-- decide_dispute only.
 create or replace function public.market_moves()
 returns table (venue text, from_state text, to_state text, who text)
 language sql immutable set search_path = ''
@@ -8,7 +10,9 @@ as $$
         ('native', 'PROPOSED', 'APPROVED', 'admin'),
         ('native', 'APPROVED', 'ACTIVE', 'creator'),
         ('native', 'ACTIVE', 'RESOLVING', 'admin'),
+        ('native', 'RESOLVING', 'DISPUTED', 'bond'),
         ('native', 'RESOLVING', 'FINALIZED', 'admin'),
+        ('native', 'DISPUTED', 'FINALIZED', 'decision'),
         ('native', 'PROPOSED', 'CANCELLED', 'admin'),
         ('native', 'APPROVED', 'CANCELLED', 'admin')
 $$;

@@ -1,12 +1,13 @@
 -- The best bid and ask of each outcome and the price to show and value by, in YES terms: the mid,
--- rounded down to a basis point; the last trade when a side is empty; a half when nothing traded.
+-- rounded down to a basis point; the last trade when a side is empty; when nothing traded the first
+-- probability, or a half.
 -- Definer: the top of a book is public although the orders in it are not.
 create or replace function public.market_quotes(p_market_id uuid)
 returns table (outcome smallint, best_bid_bps integer, best_ask_bps integer, price_bps integer)
 language sql stable security definer set search_path = ''
 as $$
     select o.outcome, b.price, a.price,
-           coalesce((b.price + a.price) / 2, o.last_price_bps, 5000)
+           coalesce((b.price + a.price) / 2, o.last_price_bps, o.probability_bps, 5000)
     from public.outcomes o
     left join lateral (
         select max(r.book_price_bps) as price from public.orders r

@@ -129,8 +129,8 @@ begin
             end if;
         end if;
         if v_count + v_passed >= c_max_fills then
-            raise exception using errcode = 'PR422',
-                message = format('the order meets more than %s resting orders', c_max_fills);
+            v_stopped := true;  -- what it met stands, the rest is cancelled
+            exit;
         end if;
         if v_maker.expires_at <= p_now then
             v_expired := v_expired || v_maker.id;

@@ -11,7 +11,7 @@ language plpgsql stable set search_path = ''
 as $$
 declare
     c_max_lots   constant bigint := 100000000000;      -- keeps every product inside a bigint
-    c_max_micros constant bigint := 1000000000000000;
+    c_max_micros constant bigint := 900000000000000;   -- at a price of one as well
     c_scale      constant numeric := 100000000;
 begin
     return case

@@ -1,6 +1,7 @@
 -- Moves a market along `market_moves` and records who did it and why, in one place for every
 -- caller. Definer: the creator may activate a market without a right to the table. The actor's role
 -- is read here and not taken from the caller; a workflow logs in as presage_worker and has no actor.
+-- Raises PR400 (payout_bps: not one the market can be settled by), PR403, PR404, PR410.
 create or replace function public.move_market(
     p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb,
     p_fee_bps integer, p_maker_rebate_bps integer,
@@ -25,7 +26,7 @@ begin
     select mv.who into v_who
     from public.market_moves() mv
     where mv.venue = v_market.venue and mv.from_state = v_market.state and mv.to_state = p_to;
-    if not found then
+    if not found or v_who in ('bond', 'decision') then
         raise exception 'A market cannot go from % to %.', v_market.state, p_to
             using errcode = 'PR410', column = 'state';
     end if;
@@ -47,6 +48,11 @@ begin
             using errcode = 'PR410', column = 'dispute_window_s';
     end if;
 
+    if p_to = 'RESOLVING' and not public.payout_fits(p_market_id, p_payout_bps) then
+        raise exception 'The payout vector does not fit the market.'
+            using errcode = 'PR400', column = 'payout_bps';
+    end if;
+
     update public.markets m
     set state = p_to,
         updated_at = v_now,
@@ -66,21 +72,8 @@ begin
         finalized_at = case when p_to = 'FINALIZED' then v_now else m.finalized_at end
     where m.id = p_market_id;
 
-    insert into public.market_state_changes (market_id, from_state, to_state, actor, reason, created_at)
-    values (p_market_id, v_market.state, p_to, v_actor, p_reason, v_now);
-    insert into public.outbox (topic, market_id, payload, created_at)
-    values (
-        'market_state', p_market_id,
-        jsonb_build_object(
-            'oldState', v_market.state, 'newState', p_to, 'automatic', v_actor is null),
-        v_now
-    );
-    insert into public.audit_log
-        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
-    values (
-        v_actor, 'move_market', 'market', p_market_id::text, p_request_id, p_ip,
-        jsonb_build_object('from', v_market.state, 'to', p_to, 'reason', p_reason), v_now
-    );
+    perform public.record_move(p_market_id, 'move_market', v_market.state, p_to, p_reason, '{}',
+        p_request_id, p_ip, v_now);
     return query select p_market_id, v_market.slug, v_market.state, p_to, v_now;
 end;
 $$;

@@ -28,9 +28,7 @@ as $$
 #variable_conflict use_column
 declare
     v_actor     uuid := nullif(current_setting('presage.user_id', true), '')::uuid;
-    v_now       timestamptz := case
-        when current_setting('presage.clock', true) = 'replay' then p_now
-        else greatest(p_now, clock_timestamp()) end;
+    v_now       timestamptz;
     v_market    public.market_terms;
     v_first     record;
     v_order     public.order_draft;
@@ -63,6 +61,9 @@ begin
     if not found then
         raise exception using errcode = 'PR404', message = 'there is no such market';
     end if;
+    v_now := case  -- effective_now, after the wait for the lock
+        when current_setting('presage.clock', true) = 'replay' then p_now
+        else greatest(p_now, clock_timestamp()) end;
 
     if p_client_order_id is not null then
         select o.id, o.request_hash into v_first

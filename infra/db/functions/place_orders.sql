@@ -175,7 +175,7 @@ begin
                 v_order, v_market, v_actor, v_met, v_left, v_ahead_bps, v_now);
             if v_order.is_stopped and p_mode = 'atomic' then
                 raise exception using errcode = 'PR422', column = 'self_trade_prevention',
-                    message = 'the order meets another of its owner';
+                    message = 'the order meets another of its owner, or too many others';
             elsif v_order.side = 'SELL' then
                 v_free := v_free + coalesce((
                     select p.held_lots - p.locked_lots from public.positions as p

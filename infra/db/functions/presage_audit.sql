@@ -15,7 +15,7 @@ as $$
         group by p.market_id, p.outcome
     ),
     sides as materialized (
-        select m.id as market_id, m.market_type, m.final_payout_bps as payout,
+        select m.id as market_id, m.is_exhaustive, m.final_payout_bps as payout,
                m.settled_at is null
                    and exists (select from public.settlements as s where s.market_id = m.id) as settling,
                o.outcome, coalesce(s.yes_lots, 0) as yes_lots, coalesce(s.no_lots, 0) as no_lots
@@ -25,7 +25,7 @@ as $$
     ),
     books as materialized (
         select s.market_id, s.settling, min(s.yes_lots - s.no_lots) as c,
-               max(s.yes_lots - s.no_lots) as c_max, bool_or(s.market_type = 'binary') as is_binary,
+               max(s.yes_lots - s.no_lots) as c_max, bool_or(s.is_exhaustive) as is_exhaustive,
                case when s.settling
                     then sum(s.yes_lots * s.payout[s.outcome + 1]
                              + s.no_lots * (10000 - s.payout[s.outcome + 1]))
@@ -87,7 +87,7 @@ as $$
     select 'shares_have_two_sides', format('market %s', b.market_id),
            format('YES less NO is between %s and %s lots', b.c, b.c_max)
     from books as b
-    where not b.settling and (b.c <> b.c_max or (b.is_binary and b.c <> 0))
+    where not b.settling and (b.c <> b.c_max or (b.c <> 0 and not b.is_exhaustive))
     union all
     select 'escrow_covers_shares', format('market %s', b.market_id),
            format('the escrow holds %s, the shares need %s', a.balance_micros, b.escrow)
@@ -102,6 +102,15 @@ as $$
     where a.kind = 'market:orders'
     group by a.id, a.market_id, a.balance_micros
     having a.balance_micros <> coalesce(sum(o.micros), 0)
+    union all
+    select 'bonds_match_disputes', format('market %s', a.market_id),
+           format('market:bonds holds %s, undecided disputes need %s', a.balance_micros,
+                  coalesce(sum(d.bond_micros), 0))
+    from public.accounts as a
+    left join public.market_disputes as d on d.market_id = a.market_id and d.decided_at is null
+    where a.kind = 'market:bonds'
+    group by a.id, a.market_id, a.balance_micros
+    having a.balance_micros <> coalesce(sum(d.bond_micros), 0)
     union all
     select 'locked_shares_are_held',
            format('user %s market %s outcome %s %s', coalesce(p.user_id, l.user_id),

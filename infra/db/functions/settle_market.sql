@@ -17,7 +17,7 @@ declare
     v_users    uuid[];
     v_paid     bigint;
 begin
-    select m.state, m.market_type, m.final_payout_bps as payout, m.settled_at, l.escrow_account
+    select m.state, m.final_payout_bps as payout, m.settled_at, l.escrow_account
     into v_market
     from public.markets as m
     join public.market_ledgers as l on l.market_id = m.id
@@ -30,10 +30,7 @@ begin
         return;
     elsif v_market.state <> 'FINALIZED' then
         raise exception using errcode = 'PR410', message = format('the market is %s', v_market.state);
-    elsif (select sum(f) <> 10000 or min(f) < 0 from unnest(v_market.payout) as f)
-        or cardinality(v_market.payout) <> (
-            select case v_market.market_type when 'binary' then 2 else count(*) end
-            from public.outcomes as c where c.market_id = p_market_id) then
+    elsif not public.payout_fits(p_market_id, v_market.payout) then
         raise exception using errcode = 'PR422', message = 'the payout vector does not fit the market';
     end if;
 

@@ -90,3 +90,34 @@ drop policy if exists order_batches_are_open_to_staff on public.order_batches;
 create policy order_batches_are_open_to_staff on public.order_batches
     to presage_admin, presage_worker
     using (true) with check (true);
+
+revoke all on public.idempotency_keys, public.share_operations
+    from presage_api, presage_admin, presage_worker;
+grant select on public.share_operations to presage_api, presage_admin, presage_worker;
+grant select, delete on public.idempotency_keys to presage_worker;
+alter table public.idempotency_keys enable row level security;
+drop policy if exists idempotency_keys_are_swept_by_workers on public.idempotency_keys;
+create policy idempotency_keys_are_swept_by_workers on public.idempotency_keys to presage_worker
+    using (true);
+alter table public.share_operations enable row level security;
+drop policy if exists share_operations_are_seen_by_their_owner on public.share_operations;
+create policy share_operations_are_seen_by_their_owner on public.share_operations
+    for select to presage_api
+    using (user_id = (select public.actor_id()));
+drop policy if exists share_operations_are_open_to_staff on public.share_operations;
+create policy share_operations_are_open_to_staff on public.share_operations
+    to presage_admin, presage_worker
+    using (true) with check (true);
+
+-- That a market is disputed, and why, is public; market_disputes shows its people to staff only.
+revoke all on public.market_disputes from presage_api, presage_admin, presage_worker;
+grant select on public.market_disputes to presage_api, presage_admin, presage_worker;
+alter table public.market_disputes enable row level security;
+drop policy if exists market_disputes_are_seen_by_who_raised_them on public.market_disputes;
+create policy market_disputes_are_seen_by_who_raised_them on public.market_disputes
+    for select to presage_api
+    using (user_id = (select public.actor_id()));
+drop policy if exists market_disputes_are_open_to_staff on public.market_disputes;
+create policy market_disputes_are_open_to_staff on public.market_disputes
+    to presage_admin, presage_worker
+    using (true) with check (true);

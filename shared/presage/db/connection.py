@@ -35,7 +35,13 @@ select set_config('presage.user_id', %s, true), set_config('statement_timeout', 
        set_config('timezone', 'UTC', true)
 """
 # Two first uses of one key can race where no common lock orders them; the loser looks again.
-_RETRY_ON_UNIQUE = frozenset({"orders_client_order_id_is_used_once"})
+_RETRY_ON_UNIQUE = frozenset(
+    {
+        "orders_client_order_id_is_used_once",
+        "order_batches_key_is_used_once",
+        "idempotency_keys_are_used_once",
+    }
+)
 
 _local = threading.local()
 

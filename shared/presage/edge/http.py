@@ -5,6 +5,7 @@ headers. Session, limits and cached answer travel in one Redis flush; the servic
 single flush to Postgres. This is the one place that catches what nobody named.
 """
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from presage.routes import ANONYMOUS_LIMIT_PER_MIN, ROUTES, USUAL_LIMIT_PER_MIN,
 from presage.schema import Page, RequestModel, ResponseModel
 
 MAX_PROBLEMS = 20
+MAX_COST = 20
+_KEY = re.compile(r"[!-~]{1,128}")
 MAX_FIELD_CHARS = 100
 SECURITY_HEADERS = {
     "Content-Type": "application/json",
@@ -101,7 +104,8 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
         shown = self._shown(request)
         now_ms = clock.to_ms(call.now)
         counted = self._limits(call, shown)
-        commands: list[redis.Command] = [limit.command(now_ms) for limit in counted]
+        cost = _cost(self.route, request)
+        commands: list[redis.Command] = [limit.command(now_ms, cost) for limit in counted]
         commands += traffic.count_request(now_ms)
         if shown:
             commands.append(shown.command())
@@ -184,6 +188,8 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
             )
 
     def _validate(self, request: Request) -> RequestT:
+        if self.route.idempotency == "key":
+            require_key(request.headers.get("idempotency-key"))
         try:
             return self.request_model.model_validate(request.fields())
         except ValidationError as error:
@@ -201,6 +207,30 @@ def api[RequestT: RequestModel, ResponseT: ResponseModel](
     request_model.model_rebuild()
     response_model.model_rebuild()
     return Api(ROUTES[stem], service, request_model, response_model)
+
+
+def require_key(key: str | None) -> None:
+    """Refuse a money route's call without a usable Idempotency-Key.
+
+    Raises:
+        ValidationFailedError: it is missing or not 1 to 128 visible ASCII characters.
+    """
+    if key is None or not _KEY.fullmatch(key):
+        raise ValidationFailedError(
+            "Give an Idempotency-Key header of 1 to 128 visible ASCII characters.",
+            field="Idempotency-Key",
+        )
+
+
+def _cost(route: Route, request: Request) -> int:
+    """What a call counts: the length of the route's list, as far as it can be read."""
+    if not route.cost_field:
+        return 1
+    try:
+        listed = request.fields().get(route.cost_field)
+    except PresageError:
+        return 1
+    return max(1, min(len(listed), MAX_COST)) if isinstance(listed, list) else 1
 
 
 def success(call: Call, status: int, data: bytes, pagination: bytes | None) -> Answer:

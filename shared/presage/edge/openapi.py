@@ -80,14 +80,19 @@ def _operation(handler: Handler, schemas: Schema, refs: Mapping[str, Schema]) ->
                 "content": {"application/json": {"schema": body}},
             }
         parameters = [one for one in parameters if one["in"] == "path"]
-    if route.idempotency == "client_order_id":
+    if route.idempotency in {"client_order_id", "key"}:
+        is_key = route.idempotency == "key"
         parameters.append(
             {
                 "name": "Idempotency-Key",
                 "in": "header",
-                "required": False,
+                "required": is_key,
                 "schema": {"type": "string", "minLength": 1, "maxLength": 128},
-                "description": "may stand for clientOrderId",
+                "description": (
+                    "a repeat with this key answers the first result"
+                    if is_key
+                    else "may stand for clientOrderId"
+                ),
             }
         )
     if parameters:

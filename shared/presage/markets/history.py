@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from presage import clock
-from presage.markets.models import Bar
+from presage.markets.views import Bar
 from presage.money import BPS
 
 MAX_BARS = 720

@@ -18,19 +18,22 @@ from presage.db.queries import beside
 from presage.errors import ValidationFailedError
 from presage.markets.models import (
     ApproveMarket,
-    Clarification,
     ClarifyMarket,
-    MarketMoved,
-    MarketProposed,
+    CreateOutcomes,
     MoveMarket,
     ProposeMarket,
     ResolveMarket,
     SetTradingStatus,
+)
+from presage.markets.views import (
+    Clarification,
+    CreatedOutcome,
+    MarketMoved,
+    MarketProposed,
     TradingStatusChanged,
 )
+from presage.schema import Page, Pagination
 
-# A binary market's vector: what a YES share is paid, then a NO share, in 1/10,000 of the payout.
-PAYOUTS_BPS = {"YES": [10_000, 0], "NO": [0, 10_000], "VOID": [5_000, 5_000]}
 _SLUG_CHARS = 80
 _queries = beside(__file__)
 
@@ -89,7 +92,7 @@ def resolve_market(call: Call, request: ResolveMarket) -> MarketMoved:
     return propose_outcome(
         call,
         request.market_id,
-        PAYOUTS_BPS[request.outcome],
+        request.outcome,
         reason=request.reason,
         evidence=request.evidence.model_dump(mode="json", exclude_none=True),
     )
@@ -98,6 +101,19 @@ def resolve_market(call: Call, request: ResolveMarket) -> MarketMoved:
 def finalize_market(call: Call, request: MoveMarket) -> MarketMoved:
     """RESOLVING to FINALIZED, once the dispute window is over undisputed."""
     return move(call, request.market_id, "FINALIZED", reason=request.reason)
+
+
+def create_outcomes(call: Call, request: CreateOutcomes) -> Page[CreatedOutcome]:
+    """Give a market that nobody has traded several outcomes, each with a book of its own."""
+    outcomes = [outcome.model_dump() for outcome in request.outcomes]
+    params = {
+        "market_id": request.market_id,
+        "outcomes": orjson.dumps(outcomes).decode(),
+        "exhaustive": request.exhaustive,
+    } | _traced(call)
+    created = connection.fetch_all(call, _queries["create_outcomes"], CreatedOutcome, params)
+    call.changed_tags.extend(("markets", f"market:{request.market_id}"))
+    return Page(created, Pagination(limit=len(created)))
 
 
 def set_trading_status(call: Call, request: SetTradingStatus) -> TradingStatusChanged:
@@ -125,15 +141,13 @@ def clarify_market(call: Call, request: ClarifyMarket) -> Clarification:
 def propose_outcome(
     call: Call,
     market_id: uuid.UUID,
-    payout_bps: list[int],
+    outcome: str,
     *,
     reason: str | None,
     evidence: Mapping[str, Any],
 ) -> MarketMoved:
-    """Propose a payout vector with the evidence for it."""
-    return move(
-        call, market_id, "RESOLVING", reason=reason, payout_bps=payout_bps, evidence=evidence
-    )
+    """Propose an outcome (YES, NO, VOID, a label or a number) with the evidence for it."""
+    return move(call, market_id, "RESOLVING", reason=reason, outcome=outcome, evidence=evidence)
 
 
 def move(
@@ -142,7 +156,7 @@ def move(
     to: str,
     *,
     reason: str | None,
-    payout_bps: list[int] | None = None,
+    outcome: str | None = None,
     evidence: Mapping[str, Any] | None = None,
     fee_bps: int | None = None,
     maker_rebate_bps: int | None = None,
@@ -162,7 +176,7 @@ def move(
             "market_id": market_id,
             "to": to,
             "reason": reason,
-            "payout_bps": payout_bps,
+            "outcome": outcome,
             "evidence": orjson.dumps(dict(evidence), default=str).decode() if evidence else None,
             "fee_bps": fee_bps,
             "maker_rebate_bps": maker_rebate_bps,

@@ -7,6 +7,13 @@ select public.propose_market(
     %(request_id)s, %(ip)s, %(now)s
 );
 
+-- name: create_outcomes
+-- Turn an untraded market into one of several outcomes.
+select outcome, label, label_bn, probability_bps
+from public.create_outcomes(
+    %(market_id)s, %(outcomes)s::jsonb, %(exhaustive)s, %(request_id)s, %(ip)s, %(now)s
+);
+
 -- name: set_trading_status
 -- Change what a market takes.
 select id, slug, previous_status, trading_status, changed_at
@@ -33,49 +40,76 @@ limit 200;
 -- Move a market along the table of moves.
 select id, slug, previous_state, state, changed_at
 from public.move_market(
-    %(market_id)s, %(to)s, %(reason)s, %(payout_bps)s::integer[], %(evidence)s::jsonb, %(fee_bps)s,
+    %(market_id)s, %(to)s, %(reason)s,
+    case when %(outcome)s::text is not null
+        then public.winning_payout(%(market_id)s, %(outcome)s) end,
+    %(evidence)s::jsonb, %(fee_bps)s,
     %(maker_rebate_bps)s, %(request_id)s, %(ip)s, %(now)s
 );
 
 -- name: list_markets
 -- One page of markets, by an index of market_listings: sort and cursor become one of its columns
--- when the statement is planned. The keys are those of the last snapshot; volume is shown as it is.
-select m.id, m.slug, m.question, m.question_bn, m.category, m.tags, m.image_url, m.venue,
-       m.market_type, m.state, m.trading_status, q.price_bps, c.volume_micros, x.liquidity_micros,
-       m.opens_at, m.closes_at, m.created_at, x.sort_key
-from (
-    select k.market_id, k.liquidity_micros,
-           case %(sort)s
-               when 'volume' then k.volume_micros
-               when 'liquidity' then k.liquidity_micros
-               when 'endDate' then -k.closes_us
-               else k.created_us
-           end as sort_key
-    from public.market_listings k
-    join public.markets m on m.id = k.market_id
-    where (%(search)s::text is null or m.search_tokens @@ public.search_query(%(search)s::text))
-      and (%(category)s::text is null or m.category = %(category)s::text)
-      and (%(tag)s::text is null or m.tags @> array[%(tag)s::text])
-      and (%(state)s::text is null or m.state = %(state)s::text)
-      and (%(venue)s::text is null or m.venue = %(venue)s::text)
-      and (%(status)s::text is null or case %(status)s::text
-              when 'active' then m.state = 'ACTIVE' and m.closes_at > %(now)s
-              when 'closed' then m.state in ('RESOLVING', 'DISPUTED')
-                  or (m.state = 'ACTIVE' and m.closes_at <= %(now)s)
-              else m.state = 'FINALIZED'
-          end)
-      and (%(min_liquidity_micros)s::bigint is null
-           or k.liquidity_micros >= %(min_liquidity_micros)s::bigint)
-      and (%(after_key)s::bigint is null
-           or (case %(sort)s
+-- when the statement is planned. Words and tags are looked up first: when they match few markets
+-- those are sorted, else the index is walked until the page is full (a rare word would walk it all,
+-- a common one sort it all, and statistics cannot tell them apart).
+-- The keys are those of the last snapshot; volume is shown as it is.
+with listed as not materialized (
+    select s.*
+    from (
+        select k.market_id, k.liquidity_micros, m.search_tokens, m.tags,
+               case %(sort)s
                    when 'volume' then k.volume_micros
                    when 'liquidity' then k.liquidity_micros
                    when 'endDate' then -k.closes_us
                    else k.created_us
-               end, k.market_id) < (%(after_key)s::bigint, %(after_id)s::uuid))
-    order by sort_key desc, k.market_id desc
-    limit %(limit)s offset %(offset)s
-) x
+               end as sort_key
+        from public.market_listings k
+        join public.markets m on m.id = k.market_id
+        where (%(category)s::text is null or m.category = %(category)s::text)
+          and (%(state)s::text is null or m.state = %(state)s::text)
+          and (%(venue)s::text is null or m.venue = %(venue)s::text)
+          and (%(status)s::text is null or case %(status)s::text
+                  when 'active' then m.state = 'ACTIVE' and m.closes_at > %(now)s
+                  when 'closed' then m.state in ('RESOLVING', 'DISPUTED')
+                      or (m.state = 'ACTIVE' and m.closes_at <= %(now)s)
+                  else m.state = 'FINALIZED'
+              end)
+          and (%(min_liquidity_micros)s::bigint is null
+               or k.liquidity_micros >= %(min_liquidity_micros)s::bigint)
+    ) s
+    where %(after_key)s::bigint is null
+       or (s.sort_key, s.market_id) < (%(after_key)s::bigint, %(after_id)s::uuid)
+),
+found as materialized (
+    select m.id
+    from public.markets m
+    where (%(search)s::text is not null or %(tag)s::text is not null)
+      and (%(search)s::text is null or m.search_tokens @@ public.search_query(%(search)s::text))
+      and (%(tag)s::text is null or m.tags @> array[%(tag)s::text])
+    limit 2001
+),
+page as (
+    (select l.market_id, l.liquidity_micros, l.sort_key
+     from listed l
+     where ((%(search)s::text is null and %(tag)s::text is null)
+            or (select count(*) from found) > 2000)
+       and (%(search)s::text is null or l.search_tokens @@ public.search_query(%(search)s::text))
+       and (%(tag)s::text is null or l.tags @> array[%(tag)s::text])
+     order by l.sort_key desc, l.market_id desc
+     limit %(limit)s offset %(offset)s)
+    union all
+    (select l.market_id, l.liquidity_micros, l.sort_key
+     from listed l
+     where (%(search)s::text is not null or %(tag)s::text is not null)
+       and (select count(*) from found) <= 2000
+       and l.market_id in (select id from found)
+     order by l.sort_key desc, l.market_id desc
+     limit %(limit)s offset %(offset)s)
+)
+select m.id, m.slug, m.question, m.question_bn, m.category, m.tags, m.image_url, m.venue,
+       m.market_type, m.state, m.trading_status, q.price_bps, c.volume_micros, x.liquidity_micros,
+       m.opens_at, m.closes_at, m.created_at, x.sort_key
+from page x
 join public.markets m on m.id = x.market_id
 join public.market_counters c on c.market_id = x.market_id
 cross join lateral (
@@ -172,9 +206,12 @@ join public.markets m on m.id = f.market_id
 join public.market_counters c on c.market_id = m.id;
 
 -- name: get_market_outcomes
--- A market's outcomes with their quotes.
-select o.outcome, o.label, o.label_bn, o.previous_price_bps, q.best_bid_bps, q.best_ask_bps,
-       q.price_bps
+-- A market's outcomes with their quotes; the previous price is the mid of the snapshot before last.
+select o.outcome, o.label, o.label_bn,
+       (select p.mid_bps from public.price_points p
+        where p.market_id = o.market_id and p.outcome = o.outcome
+        order by p.slot desc offset 1 limit 1) as previous_price_bps,
+       q.best_bid_bps, q.best_ask_bps, q.price_bps
 from public.find_outcome(%(market)s, '0', null) f
 cross join lateral public.market_quotes(f.market_id) q
 join public.outcomes o on o.market_id = f.market_id and o.outcome = q.outcome

@@ -11,18 +11,21 @@ from presage.db.queries import beside
 from presage.errors import NotFoundError, ValidationFailedError
 from presage.markets import history
 from presage.markets.models import (
+    GetBook,
+    GetMarket,
+    GetPriceHistory,
+    ListMarkets,
+    ListSnapshots,
+    ListTrades,
+)
+from presage.markets.odds import normalise
+from presage.markets.views import (
     Bar,
     BookView,
     Clarification,
     EvidenceView,
-    GetBook,
-    GetMarket,
-    GetPriceHistory,
     Holder,
     Level,
-    ListMarkets,
-    ListSnapshots,
-    ListTrades,
     MarketStats,
     MarketSummary,
     MarketView,
@@ -34,7 +37,6 @@ from presage.markets.models import (
     SnapshotView,
     TradeView,
 )
-from presage.markets.odds import normalise
 from presage.money import BPS
 from presage.paging import decode, encode, moment_of
 from presage.schema import Page, Pagination

@@ -79,6 +79,47 @@ class OrderPlaced(ResponseModel):
     created_at: datetime
 
 
+class PlaceOrders(RequestModel):
+    """A bet slip, placed in one call.
+
+    `independent` orders are taken in sequence while funds last, and what one earns does not fund
+    the next; `atomic` ones are all accepted or none is.
+    """
+
+    mode: Literal["independent", "atomic"] = "independent"
+    orders: Annotated[list[PlaceOrder], Field(min_length=1, max_length=20)]
+
+
+class SlipOrder(ResponseModel):
+    """What became of one order of a slip; a refused one says why and has no id."""
+
+    index: int
+    id: uuid.UUID | None
+    market_id: uuid.UUID
+    client_order_id: str | None
+    status: Status
+    size_lots: Annotated[SizeOut, Field(alias="size")]
+    filled_lots: Annotated[SizeOut, Field(alias="filledSize")]
+    remaining_lots: Annotated[SizeOut, Field(alias="remainingSize")]
+    average_fill_price_micros: Annotated[MoneyOut | None, Field(alias="averageFillPrice")]
+    cost_micros: Annotated[MoneyOut, Field(alias="cost")]
+    fee_micros: Annotated[MoneyOut, Field(alias="fee")]
+    fills: list[Fill]
+    code: str | None = None
+    error: str | None = None
+    field: str | None = None
+
+
+class OrdersPlaced(ResponseModel):
+    """A slip: `completed` when every order was accepted, `failed` when none was."""
+
+    id: uuid.UUID
+    mode: Literal["independent", "atomic"]
+    status: Literal["completed", "partial", "failed"]
+    orders: list[SlipOrder]
+    created_at: datetime
+
+
 class OrderPath(RequestModel):
     """One order of the caller."""
 

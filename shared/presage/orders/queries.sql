@@ -9,6 +9,13 @@ cross join lateral public.place_order(
     %(request_hash)s, %(order_id)s, %(now)s, %(expires_at)s
 ) p;
 
+-- name: place_orders
+-- Match a slip of orders in sequence and write them together.
+select batch_id, status, mode, orders, created_at, replayed
+from public.place_orders(
+    %(mode)s, %(orders)s::jsonb, %(key)s, %(request_hash)s, %(batch_id)s, %(now)s
+);
+
 -- name: list_orders
 -- One page of the caller's orders, newest first (row policies keep to the caller's own). Orders that
 -- rest have an index of their own, which only is_open reaches.

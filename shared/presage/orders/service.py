@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+import orjson
+
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
-from presage.errors import NotFoundError, ValidationFailedError
+from presage.errors import NotFoundError, ValidationFailedError, from_sqlstate
 from presage.orders.models import (
     AmendOrder,
     CancelOrders,
@@ -22,10 +24,13 @@ from presage.orders.models import (
     OrderPath,
     OrderPlaced,
     OrdersCancelled,
+    OrdersPlaced,
     OrderView,
     PlaceOrder,
+    PlaceOrders,
     Position,
     Side,
+    SlipOrder,
     Status,
 )
 from presage.paging import decode, encode
@@ -55,6 +60,16 @@ class _PlacedRow:
     cost_micros: int
     fee_micros: int
     fills: list[dict[str, Any]]
+    created_at: datetime
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class _SlipRow:
+    batch_id: uuid.UUID
+    status: Literal["completed", "partial", "failed"]
+    mode: Literal["independent", "atomic"]
+    orders: list[dict[str, Any]]
     created_at: datetime
     replayed: bool
 
@@ -117,7 +132,7 @@ def place_order(call: Call, request: PlaceOrder) -> OrderPlaced:
         fields
         | {
             "client_order_id": client_order_id,
-            "request_hash": _request_hash(fields),
+            "request_hash": request_hash(fields),
             "order_id": uuid.uuid4(),
             "now": call.now,
         },
@@ -137,16 +152,75 @@ def place_order(call: Call, request: PlaceOrder) -> OrderPlaced:
         average_fill_price_micros=average_price_micros(row.cost_micros, row.filled_lots),
         cost_micros=row.cost_micros,
         fee_micros=row.fee_micros,
-        fills=[
-            Fill(
-                id=fill["fill_id"],
-                price_bps=fill["price_bps"],
-                size_lots=fill["size_lots"],
-                kind=fill["kind"],
-            )
-            for fill in row.fills
+        fills=[_fill(fill) for fill in row.fills],
+        created_at=row.created_at,
+    )
+
+
+def place_orders(call: Call, request: PlaceOrders) -> OrdersPlaced:
+    """Place a slip of orders; refusals are answered order by order.
+
+    Raises:
+        IdempotencyConflictError: the key was used for another slip.
+    """
+    asked = [order.model_dump(mode="json") for order in request.orders]
+    row = connection.fetch_one(
+        call,
+        _queries["place_orders"],
+        _SlipRow,
+        {
+            "mode": request.mode,
+            "orders": orjson.dumps(asked).decode(),
+            "key": call.idempotency_key,
+            "request_hash": request_hash(request.model_dump()),
+            "batch_id": uuid.uuid4(),
+            "now": call.now,
+        },
+    )
+    if row is None:
+        raise LookupError("place_orders answers a row or raises")
+    if row.replayed:
+        call.headers["Idempotent-Replayed"] = "true"
+    return OrdersPlaced(
+        id=row.batch_id,
+        mode=row.mode,
+        status=row.status,
+        orders=[
+            _slip_order(asked, told) for asked, told in zip(request.orders, row.orders, strict=True)
         ],
         created_at=row.created_at,
+    )
+
+
+def _slip_order(asked: PlaceOrder, told: dict[str, Any]) -> SlipOrder:
+    refusal = from_sqlstate(told.get("code"), told.get("message") or "", told.get("field"))
+    return SlipOrder(
+        index=told["index"],
+        id=told.get("order_id"),
+        market_id=asked.market_id,
+        client_order_id=asked.client_order_id,
+        status=told["status"],
+        size_lots=told.get("size_lots") or asked.size_lots or 0,
+        filled_lots=told.get("filled_lots") or 0,
+        remaining_lots=told.get("remaining_lots") or 0,
+        average_fill_price_micros=average_price_micros(
+            told.get("cost_micros") or 0, told.get("filled_lots") or 0
+        ),
+        cost_micros=told.get("cost_micros") or 0,
+        fee_micros=told.get("fee_micros") or 0,
+        fills=[_fill(fill) for fill in told.get("fills") or ()],
+        code=refusal.code if refusal else None,
+        error=refusal.message if refusal else None,
+        field=refusal.details.get("field") if refusal else None,
+    )
+
+
+def _fill(fill: dict[str, Any]) -> Fill:
+    return Fill(
+        id=fill["fill_id"],
+        price_bps=fill["price_bps"],
+        size_lots=fill["size_lots"],
+        kind=fill["kind"],
     )
 
 
@@ -255,7 +329,7 @@ def _client_order_id(call: Call, request: PlaceOrder) -> str:
     return key
 
 
-def _request_hash(fields: dict[str, Any]) -> bytes:
+def request_hash(fields: dict[str, Any]) -> bytes:
     """What the caller asked for, spelled one way: 0.5 and "0.50" are the same order."""
     text = "\n".join(f"{name}={fields[name]}" for name in sorted(fields))
     return hashlib.sha256(text.encode()).digest()

@@ -6,8 +6,34 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from presage.money import MoneyOut, PriceOut, SizeOut
-from presage.schema import CursorRequest, ResponseModel
+from presage.money import MoneyOut, PriceOut, SizeIn, SizeOut
+from presage.schema import CursorRequest, OutcomeRef, RequestModel, ResponseModel
+
+
+class ChangeShares(RequestModel):
+    """How many shares of which market. Without an outcome a market of several means all of them."""
+
+    market_id: uuid.UUID
+    outcome: OutcomeRef | None = None
+    size_lots: Annotated[SizeIn, Field(alias="size")]
+
+
+class ConvertShares(ChangeShares):
+    """Whose NO shares to give for a YES of every other outcome."""
+
+    outcome: OutcomeRef
+
+
+class SharesChanged(ResponseModel):
+    """What was done; `amount` is what the caller's cash gained (negative: paid)."""
+
+    id: uuid.UUID
+    market_id: uuid.UUID
+    kind: Literal["split", "merge", "convert", "complete", "redeem"]
+    outcome: int | None
+    size_lots: Annotated[SizeOut, Field(alias="size")]
+    amount_micros: Annotated[MoneyOut, Field(alias="amount")]
+    created_at: datetime
 
 
 class ListPositions(CursorRequest):

@@ -43,3 +43,20 @@ select coalesce(sum(o.cost_micros), 0)::bigint as cost_micros,
        ), 0)::bigint as value_micros,
        coalesce(sum(o.realised_micros), 0)::bigint as realised_micros
 from own o;
+
+-- name: change_shares
+-- Make or unmake shares without a counterparty. An outcome left out means all of a market's, which
+-- is the one pair of a binary market and the complete set of another.
+select c.operation_id as id, c.market_id, c.kind, c.outcome, c.size_lots, c.amount_micros,
+       c.created_at, c.replayed
+from public.markets m
+left join lateral (
+    select o.outcome
+    from public.find_outcome(m.id::text, coalesce(%(outcome)s, '0'), null) o
+    where %(outcome)s::text is not null or m.market_type = 'binary'
+) f on true
+cross join lateral public.change_shares(
+    m.id, case when f.outcome is null then %(kind_of_all)s else %(kind)s end, f.outcome,
+    %(size_lots)s, %(key)s, %(request_hash)s, %(operation_id)s, %(now)s
+) c
+where m.id = %(market_id)s;

@@ -8,11 +8,32 @@ from typing import Literal
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
-from presage.orders.service import average_price_micros
+from presage.errors import NotFoundError
+from presage.orders.service import average_price_micros, request_hash
 from presage.paging import decode, encode
-from presage.portfolio.models import ListPositions, Positions, PositionTotals, PositionView
+from presage.portfolio.models import (
+    ChangeShares,
+    ConvertShares,
+    ListPositions,
+    Positions,
+    PositionTotals,
+    PositionView,
+    SharesChanged,
+)
 
 _queries = beside(__file__)
+
+
+@dataclass(frozen=True)
+class _ChangedRow:
+    id: uuid.UUID
+    market_id: uuid.UUID
+    kind: Literal["split", "merge", "convert", "complete", "redeem"]
+    outcome: int | None
+    size_lots: int
+    amount_micros: int
+    created_at: datetime
+    replayed: bool
 
 
 @dataclass(frozen=True)
@@ -85,3 +106,50 @@ def list_positions(call: Call, request: ListPositions) -> Positions:
         ),
         next_cursor=encode([str(last.market_id), last.outcome, last.position]) if last else None,
     )
+
+
+def split_position(call: Call, request: ChangeShares) -> SharesChanged:
+    """Pay 1.00 a share for a YES and a NO of an outcome, or for a YES of every outcome."""
+    return _change(call, request, "split", "complete")
+
+
+def merge_position(call: Call, request: ChangeShares) -> SharesChanged:
+    """Give a YES and a NO of an outcome, or a YES of every outcome, back for 1.00 a share."""
+    return _change(call, request, "merge", "redeem")
+
+
+def convert_position(call: Call, request: ConvertShares) -> SharesChanged:
+    """Give NO shares of one outcome for as many YES of every other."""
+    return _change(call, request, "convert", "convert")
+
+
+def _change(call: Call, request: ChangeShares, kind: str, kind_of_all: str) -> SharesChanged:
+    """Change shares once for each idempotency key.
+
+    Raises:
+        NotFoundError: there is no such market.
+        InsufficientFundsError: the available money or shares do not cover it.
+        InvalidStateError: the market does not trade.
+        UnprocessableError: the market is not exhaustive, or has one outcome.
+        IdempotencyConflictError: the key was used for something else.
+    """
+    fields = request.model_dump()
+    row = connection.fetch_one(
+        call,
+        _queries["change_shares"],
+        _ChangedRow,
+        fields
+        | {
+            "kind": kind,
+            "kind_of_all": kind_of_all,
+            "key": call.idempotency_key,
+            "request_hash": request_hash(fields | {"kind": kind}),
+            "operation_id": uuid.uuid4(),
+            "now": call.now,
+        },
+    )
+    if row is None:
+        raise NotFoundError("There is no such market.", field="marketId")
+    if row.replayed:
+        call.headers["Idempotent-Replayed"] = "true"
+    return SharesChanged(**{name: getattr(row, name) for name in SharesChanged.model_fields})

@@ -161,7 +161,7 @@ def _propose(
         lifecycle.propose_outcome(
             call,
             market.id,
-            lifecycle.PAYOUTS_BPS[outcome],
+            outcome,
             reason=f"Price rule: reference {decision.reference}.",
             evidence=evidence,
         )

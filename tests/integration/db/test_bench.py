@@ -4,19 +4,47 @@ import json
 
 import pytest
 
-from infra.bench import matching
-from infra.bench.registry import FIGURES, Figure, durability
+from infra.bench import depth, duel, history
+from infra.bench.duel import Plan
+from infra.bench.flow import place_in_batches, place_in_one_flush
+from infra.bench.registry import Figure, durability
 from infra.local.postgres import Postgres
 
 
-def test_both_sides_leave_equal_books(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matching, "WARM_UP_ORDERS", 20)
-    monkeypatch.setattr(matching, "ROUND_ORDERS", 20)
-    monkeypatch.setattr(matching, "ROUNDS", 2)
-    figures = [FIGURES[name](postgres) for name in ("single_orders", "wal_per_order")]
-    assert [figure.name for figure in figures] == list(FIGURES)[:2]
-    assert all(figure.ours > 0 and figure.peer > 0 for figure in figures)
-    postgres.drop_database("bench_matching")
+@pytest.mark.parametrize(("batch", "cloud"), [(1, False), (1, True), (20, False)])
+def test_both_sides_leave_equal_books(postgres: Postgres, batch: int, *, cloud: bool) -> None:
+    """`run` raises BenchError when they do not, or when the audit finds anything."""
+    plan = Plan(
+        database=f"bench_{batch}_{cloud}",
+        rounds=2,
+        round_orders=20,
+        warm_up_orders=20,
+        batch=batch,
+        cloud=cloud,
+        ours=place_in_one_flush if batch == 1 else place_in_batches,
+    )
+    measured = duel.run(postgres, plan)
+    assert (measured.ours.orders, measured.peer.orders) == (60, 60)
+    figure = measured.orders_per_second("x", 1, "a note")
+    assert figure.ours > 0
+    assert figure.peer > 0
+    assert ("commit_delay" in figure.method) == cloud
+
+
+def test_a_deep_book_is_loaded_with_its_escrow(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, size in (("FEW", 40), ("MANY", 400), ("ROUNDS", 2), ("ROUND_ORDERS", 20)):
+        monkeypatch.setattr(depth, name, size)
+    assert depth.order_latency_by_depth(postgres).peer > 0  # audits both books
+
+
+def test_rollups_equal_the_fills(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, size in (("FILLS", 4_000), ("SMALL_FILLS", 1_000), ("OUR_RUNS", 1)):
+        monkeypatch.setattr(history, name, size)
+    # Raises BenchError when bars or figures differ, or when the audit finds anything.
+    figures = history.price_history(postgres), history.market_stats(postgres)
+    assert [figure.name for figure in figures] == ["price_history", "market_stats"]
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,19 @@ class Slip(NamedTuple):
     replayed: bool
 
 
+class Changed(NamedTuple):
+    """The row change_shares answers."""
+
+    operation_id: UUID
+    market_id: UUID
+    kind: str
+    outcome: int | None
+    size_lots: int
+    amount_micros: int
+    created_at: datetime
+    replayed: bool
+
+
 class Refusal(NamedTuple):
     """What a refused call said: SQLSTATE and field."""
 
@@ -185,6 +198,26 @@ class Exchange:
         row = cursor.fetchone()
         assert row is not None
         return row
+
+    def change(
+        self,
+        user: UUID,
+        market: UUID,
+        kind: str,
+        outcome: int | None,
+        size: int,
+        *,
+        key: str | None = None,
+        request_hash: bytes = b"h" * 32,
+    ) -> Changed:
+        """change_shares by a user."""
+        cursor = self.people[user].execute(
+            "select * from change_shares(%s, %s, %s::smallint, %s, %s, %s, %s, now())",
+            (market, kind, outcome, size, key or str(uuid4()), request_hash, uuid4()),
+        )
+        rows = cursor.fetchall()
+        assert len(rows) == 1
+        return Changed(*rows[0])
 
     def amend(self, user: UUID, order_id: UUID, size_lots: int) -> tuple[Any, ...]:
         """amend_order by a user."""

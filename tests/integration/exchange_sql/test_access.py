@@ -21,6 +21,9 @@ OWNED = {
     "positions": ("user_id",),
     "settlements": ("user_id",),
     "order_batches": ("user_id",),
+    "share_operations": ("user_id",),
+    "market_disputes": ("user_id",),
+    "idempotency_keys": ("actor_id",),
 }
 # Public tables may name the person who made the row: that is part of the public record.
 PUBLIC = {"markets", "market_state_changes", "market_clarifications"}
@@ -34,6 +37,8 @@ API_READS = {
     "positions",
     "settlements",
     "order_batches",
+    "share_operations",
+    "market_disputes",
 }
 
 
@@ -52,7 +57,12 @@ def people(module_database: Database) -> Iterator[tuple[Exchange, UUID]]:
             )
             exchange.work("select * from settle_market(%s, 10, now())", market)
             exchange.work("select * from settle_market(%s, 10, now())", market)
+    exchange.change(b, market, "split", 0, 100)
     exchange.place_batch(b, [{"market_id": str(market), "outcome": 0}])
+    exchange.owner.execute(
+        "insert into market_disputes values (gen_random_uuid(), %s, %s, 'wrong', 1, now())",
+        (market, b),
+    )
     exchange.owner.execute(
         "insert into sessions values (sha256('b'), %s, now(), now() + interval '1 day')", (b,)
     )
@@ -79,12 +89,19 @@ def test_nobody_reads_a_row_of_somebody_else(people: tuple[Exchange, UUID]) -> N
         assert _rows(exchange.owner, table) > own.get(table, 0), table
         assert _rows(exchange.people[a], table) == own.get(table, 0), table
     with exchange.database.connect("presage_api", presage__user_id="") as nobody:
-        assert [_rows(nobody, table) for table in sorted(API_READS)] == [0] * 9
+        assert [_rows(nobody, table) for table in sorted(API_READS)] == [0] * 11
 
 
 def test_what_is_not_granted_is_not_read(people: tuple[Exchange, UUID]) -> None:
     exchange, a = people
-    for table in ("sessions", "auth_challenges", "login_attempts", "outbox", "transfer_keys"):
+    for table in (
+        "sessions",
+        "auth_challenges",
+        "login_attempts",
+        "outbox",
+        "transfer_keys",
+        "idempotency_keys",
+    ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             _rows(exchange.people[a], table)
 

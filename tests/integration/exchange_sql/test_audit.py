@@ -33,8 +33,24 @@ CORRUPTIONS = [
         {"escrow_covers_shares"},
     ),
     (
+        (
+            "update markets set market_type = 'multi_outcome', is_exhaustive = true;"
+            "update positions set held_lots = held_lots + 1"
+            " where position = 'YES' and held_lots > 0"
+        ),
+        {"escrow_covers_shares"},  # a c of its own is allowed there, but not uncovered
+    ),
+    (
         "update orders set remaining_lots = remaining_lots - 1 where is_open and side = 'BUY'",
         {"orders_escrow_matches_open_buys"},
+    ),
+    (
+        (
+            "insert into market_disputes (id, market_id, user_id, reason, bond_micros, created_at)"
+            " select gen_random_uuid(), m.id, u.id, 'wrong', 1, now()"
+            " from markets m, users u limit 1"
+        ),
+        {"bonds_match_disputes"},
     ),
     (
         "update positions set locked_lots = locked_lots - 1 where locked_lots > 0",

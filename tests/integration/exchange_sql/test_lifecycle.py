@@ -246,8 +246,8 @@ def test_a_snapshot_writes_one_point_an_outcome_and_slot(own_exchange: Exchange)
     assert (point["bid_depth_lots"], point["ask_depth_lots"]) == (200, 100)
     exchange.place(user, market, price=4800)
     assert exchange.work(snapshot, now + timedelta(minutes=5))[0][0] == 1
-    outcome = exchange.rows("select * from outcomes where market_id = %s", market)[0]
-    assert (outcome["previous_price_bps"], outcome["change_24h_bps"]) == (4500, 400)
+    points = exchange.rows("select mid_bps from price_points order by slot")
+    assert [point["mid_bps"] for point in points] == [4500, 4900]
     assert exchange.one("select count(*) from price_points where market_id = %s", closed) == 0
 
 
@@ -279,6 +279,7 @@ def test_transfers_are_judged(exchange: Exchange) -> None:
         assert refused_work(exchange, post, *parameters) == expected
     exchange.work(post, "user:cash", user, "market:bonds", None, market, 400_000, "bond")
     assert (exchange.cash(user), exchange.account(market, "market:bonds")) == (600_000, 400_000)
+    exchange.work(post, "market:bonds", None, "user:cash", user, market, 400_000, "back")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         exchange.people[user].execute(post, ("external", None, "user:cash", user, None, 1, "b"))
 

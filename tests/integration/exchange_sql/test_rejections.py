@@ -172,9 +172,25 @@ def test_an_amount_is_filled_when_the_rest_buys_no_lot(exchange: Exchange) -> No
     assert (placed.status, placed.size_lots, placed.cost_micros) == ("filled", 200, 1_000_000)
 
 
-def test_an_order_may_not_meet_too_many_others(exchange: Exchange) -> None:
+def test_an_order_stops_when_it_meets_too_many_others(exchange: Exchange) -> None:
     market, maker, taker = exchange.market(min_size_lots=1), exchange.user(), exchange.user()
     for _ in range(1001):
         exchange.place(maker, market, position="NO", size=1)
-    assert exchange.refused(taker, market, size=1001) == Refusal("PR422", None)
-    assert len(exchange.place(taker, market, size=1000).fills) == 1000
+    fok = exchange.refused(taker, market, type="FOK", size=1001)
+    assert fok == Refusal("PR422", None)
+    placed = exchange.place(taker, market, size=1001)
+    assert (placed.status, len(placed.fills)) == ("cancelled", 1000)
+
+
+def test_the_largest_amount_at_the_least_price_fits(exchange: Exchange) -> None:
+    market, maker = (
+        exchange.market(tick_size_bps=1, min_size_lots=1, fee_bps=10_000),
+        exchange.user(),
+    )
+    exchange.place(maker, market, position="NO", price=9999, size=100)
+    order = {"type": "FAK", "size": None, "price": 1}
+    most = 9 * 10**14
+    assert exchange.place(exchange.user(10**15), market, amount=most, **order).filled_lots == 100
+    assert exchange.refused(exchange.user(), market, amount=most + 1, **order) == Refusal(
+        "PR400", "amount"
+    )

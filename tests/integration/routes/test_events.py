@@ -46,6 +46,18 @@ def _world(platform: Platform, admin: Wallet, user: Wallet, stem: str) -> tuple[
     trading = platform.active_market(admin, user)
     order = platform.order(user, trading, side="BUY", price=0.4, size=5).data["id"]
     match stem:
+        case "create_outcomes":
+            return platform.proposed_market(user), order
+        case "merge_position":
+            key = {"idempotency-key": "before"}
+            body = {"marketId": trading, "size": 5}
+            platform.call("split_position", token=user.token, body=body, headers=key)
+        case "convert_position":
+            market = platform.cities(admin, user)
+            body = {"marketId": market, "outcome": "Dhaka", "size": 5}
+            key = {"idempotency-key": "before"}
+            platform.call("split_position", token=user.token, body=body, headers=key)
+            return market, order
         case "approve_market" | "cancel_market":
             return platform.proposed_market(user), order
         case "activate_market":
