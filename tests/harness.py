@@ -205,6 +205,16 @@ class Platform:
         assert activated.status == 200, activated.body
         return market_id
 
+    def dispute(self, wallet: Wallet, market_id: str, *, key: str = "dispute-1") -> Answer:
+        """Dispute a proposed outcome."""
+        return self.call(
+            "dispute_market",
+            token=wallet.token,
+            market_id=market_id,
+            body={"reason": "The scorecard was corrected."},
+            headers={"idempotency-key": key},
+        )
+
     def cities(self, admin: Wallet, creator: Wallet, **fields: Any) -> str:
         """The id of an exhaustive market of three outcomes that trades."""
         market_id = self.proposed_market(creator, **fields)

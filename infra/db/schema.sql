@@ -1096,7 +1096,8 @@ CREATE FUNCTION public.market_holders(p_market_id uuid, p_limit integer) RETURNS
         group by p.outcome, p.position
     )
     select u.address, l.outcome, l.position, l.held_lots,
-           (l.held_lots::numeric * 10000 / coalesce((select e.lots from escrow e), s.lots))::integer
+           (l.held_lots::numeric * 10000
+            / nullif(coalesce((select e.lots from escrow e), s.lots), 0))::integer
     from largest l
     join public.users u on u.id = l.user_id
     left join sums s on s.outcome = l.outcome and s.position = l.position

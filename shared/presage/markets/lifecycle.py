@@ -8,6 +8,8 @@ import re
 import secrets
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -16,10 +18,13 @@ from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
 from presage.errors import ValidationFailedError
+from presage.idempotency import request_hash
 from presage.markets.models import (
     ApproveMarket,
     ClarifyMarket,
     CreateOutcomes,
+    DecideDispute,
+    DisputeMarket,
     MoveMarket,
     ProposeMarket,
     ResolveMarket,
@@ -28,6 +33,8 @@ from presage.markets.models import (
 from presage.markets.views import (
     Clarification,
     CreatedOutcome,
+    DisputeDecided,
+    MarketDisputed,
     MarketMoved,
     MarketProposed,
     TradingStatusChanged,
@@ -36,6 +43,18 @@ from presage.schema import Page, Pagination
 
 _SLUG_CHARS = 80
 _queries = beside(__file__)
+
+
+@dataclass(frozen=True)
+class _DisputedRow:
+    id: uuid.UUID
+    market_id: uuid.UUID
+    slug: str
+    previous_state: str
+    state: str
+    bond_micros: int
+    changed_at: datetime
+    replayed: bool
 
 
 def propose_market(call: Call, request: ProposeMarket) -> MarketProposed:
@@ -96,6 +115,41 @@ def resolve_market(call: Call, request: ResolveMarket) -> MarketMoved:
         reason=request.reason,
         evidence=request.evidence.model_dump(mode="json", exclude_none=True),
     )
+
+
+def dispute_market(call: Call, request: DisputeMarket) -> MarketDisputed:
+    """RESOLVING to DISPUTED, by a holder inside the dispute window, with a bond.
+
+    Raises:
+        ForbiddenError: the caller holds nothing of the market.
+        InsufficientFundsError: the available money does not cover the bond.
+        InvalidStateError: nothing is proposed, or the window is over.
+    """
+    fields = request.model_dump()
+    params = fields | {
+        "key": call.idempotency_key,
+        "request_hash": request_hash(fields),
+        "dispute_id": uuid.uuid4(),
+    }
+    row = connection.fetch_one(
+        call, _queries["dispute_market"], _DisputedRow, params | _traced(call)
+    )
+    if row is None:
+        raise LookupError("dispute_market answers a row or raises")
+    if row.replayed:
+        call.headers["Idempotent-Replayed"] = "true"
+    call.changed_tags.extend(("markets", f"market:{request.market_id}"))
+    return MarketDisputed(**{name: getattr(row, name) for name in MarketDisputed.model_fields})
+
+
+def decide_dispute(call: Call, request: DecideDispute) -> DisputeDecided:
+    """DISPUTED to FINALIZED: with another outcome when upheld, with the proposed one when not."""
+    params = request.model_dump() | _traced(call)
+    decided = connection.fetch_one(call, _queries["decide_dispute"], DisputeDecided, params)
+    if decided is None:
+        raise LookupError("decide_dispute answers a row or raises")
+    call.changed_tags.extend(("markets", f"market:{request.market_id}"))
+    return decided
 
 
 def finalize_market(call: Call, request: MoveMarket) -> MarketMoved:

@@ -169,6 +169,25 @@ class ResolveMarket(MoveMarket):
     evidence: Evidence = Evidence()
 
 
+class DisputeMarket(MarketPath):
+    """Why the proposed outcome is wrong. The bond comes back when the dispute succeeds."""
+
+    reason: Annotated[str, Field(min_length=10, max_length=1_000)]
+
+
+class DecideDispute(MoveMarket):
+    """Whether a dispute was right, and then what the outcome is."""
+
+    upheld: bool
+    outcome: OutcomeRef | None = None
+
+    @model_validator(mode="after")
+    def _names_an_outcome_when_upheld(self) -> Self:
+        if self.upheld != (self.outcome is not None):
+            raise ValueError("give an outcome if, and only if, the dispute is upheld")
+        return self
+
+
 class ListMarkets(PageRequest):
     """Filters and order of the market list.
 

@@ -7,6 +7,24 @@ select public.propose_market(
     %(request_id)s, %(ip)s, %(now)s
 );
 
+-- name: dispute_market
+-- Dispute a proposed outcome with a bond.
+select dispute_id as id, market_id, slug, previous_state, state, bond_micros, changed_at, replayed
+from public.dispute_market(
+    %(market_id)s, %(reason)s, %(key)s, %(request_hash)s, %(dispute_id)s, %(request_id)s, %(ip)s,
+    %(now)s
+);
+
+-- name: decide_dispute
+-- Uphold or refuse a dispute.
+select market_id, slug, previous_state, state, is_upheld, bond_micros, changed_at
+from public.decide_dispute(
+    %(market_id)s,
+    case when %(outcome)s::text is not null
+        then public.winning_payout(%(market_id)s, %(outcome)s) end,
+    %(upheld)s, %(reason)s, %(request_id)s, %(ip)s, %(now)s
+);
+
 -- name: create_outcomes
 -- Turn an untraded market into one of several outcomes.
 select outcome, label, label_bn, probability_bps

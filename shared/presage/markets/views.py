@@ -59,6 +59,30 @@ class MarketProposed(ResponseModel):
     created_at: datetime
 
 
+class MarketDisputed(ResponseModel):
+    """A dispute, and the bond it holds: 1 % of open interest, at least 1.00."""
+
+    id: uuid.UUID
+    market_id: uuid.UUID
+    slug: str
+    previous_state: str
+    state: str
+    bond_micros: Annotated[MoneyOut, Field(alias="bond")]
+    changed_at: datetime
+
+
+class DisputeDecided(ResponseModel):
+    """How a dispute ended; the market is final."""
+
+    market_id: uuid.UUID
+    slug: str
+    previous_state: str
+    state: str
+    is_upheld: bool
+    bond_micros: Annotated[MoneyOut, Field(alias="bond")]
+    changed_at: datetime
+
+
 class MarketSummary(ResponseModel):
     """A market in a list. `price` is YES of the first outcome: mid, last, or a half."""
 

@@ -1,6 +1,5 @@
 """Placing, reading and cancelling the caller's orders."""
 
-import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
 from presage.errors import NotFoundError, ValidationFailedError, from_sqlstate
+from presage.idempotency import request_hash
 from presage.orders.models import (
     AmendOrder,
     CancelOrders,
@@ -327,9 +327,3 @@ def _client_order_id(call: Call, request: PlaceOrder) -> str:
             field="clientOrderId",
         )
     return key
-
-
-def request_hash(fields: dict[str, Any]) -> bytes:
-    """What the caller asked for, spelled one way: 0.5 and "0.50" are the same order."""
-    text = "\n".join(f"{name}={fields[name]}" for name in sorted(fields))
-    return hashlib.sha256(text.encode()).digest()

@@ -9,7 +9,8 @@ from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
 from presage.errors import NotFoundError
-from presage.orders.service import average_price_micros, request_hash
+from presage.idempotency import request_hash
+from presage.orders.service import average_price_micros
 from presage.paging import decode, encode
 from presage.portfolio.models import (
     ChangeShares,
