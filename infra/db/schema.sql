@@ -3567,8 +3567,6 @@ CREATE TABLE public.outcomes (
     label text NOT NULL,
     label_bn text,
     last_price_bps public.price_bps,
-    previous_price_bps integer,
-    change_24h_bps integer,
     volume_micros bigint DEFAULT 0 NOT NULL,
     trade_count bigint DEFAULT 0 NOT NULL,
     probability_bps integer,
