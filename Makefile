@@ -71,8 +71,8 @@ docs: setup ## Write the generated files: README's tables, openapi.json, schema.
 demo: setup ## A market's life in under a minute, told in plain text
 	@$(RUN) -m infra.local.demo
 
-replay: setup ## Trade a real day: MARKETS=<jsonl.gz> PRICES=<csv.gz> [LIMIT=n]
-	@$(RUN) -m infra.local.replay --markets "$(MARKETS)" --prices "$(PRICES)" $(if $(LIMIT),--limit $(LIMIT))
+replay: setup ## Trade a real day: MARKETS=<jsonl.gz> PRICES=<csv.gz> [LIMIT=n] [GROUP=n]
+	@$(RUN) -m infra.local.replay --markets "$(MARKETS)" --prices "$(PRICES)" $(if $(LIMIT),--limit $(LIMIT)) $(if $(GROUP),--group $(GROUP))
 
 bench: setup ## Measure against named peers, one JSON line a figure (BENCH=name for one)
 	@$(RUN) -m infra.bench $(BENCH)

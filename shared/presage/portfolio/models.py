@@ -37,15 +37,17 @@ class SharesChanged(ResponseModel):
 
 
 class ListPositions(CursorRequest):
-    """Which positions: all that hold shares, or those of one market."""
+    """Which positions, and whether sold shares leave at average cost or oldest first."""
 
     market_id: uuid.UUID | None = None
+    method: Literal["average", "fifo"] = "average"
 
 
 class PositionView(ResponseModel):
     """Shares of one side of one outcome, valued at the book's mid.
 
-    Profit and loss are by average cost. `size` includes what open sells hold (`lockedSize`).
+    Profit and loss are by average cost, or by the `method` asked for. `size` includes what open
+    sells hold (`lockedSize`).
     """
 
     market_id: uuid.UUID

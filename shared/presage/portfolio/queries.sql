@@ -44,6 +44,12 @@ select coalesce(sum(o.cost_micros), 0)::bigint as cost_micros,
        coalesce(sum(o.realised_micros), 0)::bigint as realised_micros
 from own o;
 
+-- name: list_fifo_costs
+-- What the caller's positions cost and earned when the shares held longest leave first.
+select f.market_id, f.outcome, f.position, f.cost_micros, f.realised_micros
+from public.fifo_positions(%(market_id)s) f
+where %(method)s = 'fifo';
+
 -- name: change_shares
 -- Make or unmake shares without a counterparty. An outcome left out means all of a market's, which
 -- is the one pair of a binary market and the complete set of another.

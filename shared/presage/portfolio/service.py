@@ -1,9 +1,9 @@
 """The caller's positions, valued at the book's mid (the last trade, then a half, without one)."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from presage.call import Call
 from presage.db import connection
@@ -38,6 +38,15 @@ class _ChangedRow:
 
 
 @dataclass(frozen=True)
+class _CostRow:
+    market_id: uuid.UUID
+    outcome: int
+    position: Literal["YES", "NO"]
+    cost_micros: int
+    realised_micros: int
+
+
+@dataclass(frozen=True)
 class _PositionRow:
     market_id: uuid.UUID
     market_slug: str
@@ -50,6 +59,10 @@ class _PositionRow:
     realised_micros: int
     updated_at: datetime
     price_bps: int
+
+    def by(self, cost: _CostRow) -> Self:
+        """The same position by another method's cost."""
+        return replace(self, cost_micros=cost.cost_micros, realised_micros=cost.realised_micros)
 
     def view(self) -> PositionView:
         value_micros = self.held_lots * self.price_bps
@@ -79,24 +92,38 @@ class _TotalsRow:
 
 
 def list_positions(call: Call, request: ListPositions) -> Positions:
-    """A page of positions and the totals over all of them, in one flush."""
+    """A page of positions and the totals over all of them, in one flush.
+
+    Raises:
+        UnprocessableError: FIFO over more trades than one call can look at; name a market.
+    """
     mark = decode(request.cursor, str, int, str)
     params = {
         "market_id": request.market_id,
+        "method": request.method,
         "after_market": mark[0] if mark else None,
         "after_outcome": mark[1] if mark else None,
         "after_position": mark[2] if mark else None,
         "limit": request.limit,
     }
-    rows, totals = connection.run(
+    rows, totals, costs = connection.run(
         call,
         [
             (_queries["list_positions"], _PositionRow, params),
             (_queries["total_positions"], _TotalsRow, params),
+            (_queries["list_fifo_costs"], _CostRow, params),
         ],
     )
     last: _PositionRow | None = rows[-1] if len(rows) == request.limit else None
     total: _TotalsRow = totals[0]
+    if request.method == "fifo":
+        by_key = {(one.market_id, one.outcome, one.position): one for one in costs}
+        rows = [row.by(by_key[row.market_id, row.outcome, row.position]) for row in rows]
+        total = replace(
+            total,
+            cost_micros=sum(one.cost_micros for one in costs),
+            realised_micros=sum(one.realised_micros for one in costs),
+        )
     return Positions(
         positions=[row.view() for row in rows],
         totals=PositionTotals(

@@ -169,11 +169,19 @@ class Exchange:
         mode: str = "independent",
         key: str | None = None,
         request_hash: bytes = b"h" * 32,
+        now: datetime | None = None,
     ) -> Slip:
         """place_orders by a user."""
         cursor = self.people[user].execute(
-            "select * from place_orders(%s, %s, %s, %s, %s, now())",
-            (mode, Jsonb(orders), key or str(uuid4()), request_hash, uuid4()),
+            "select * from place_orders(%s, %s, %s, %s, %s, %s)",
+            (
+                mode,
+                Jsonb(orders),
+                key or str(uuid4()),
+                request_hash,
+                uuid4(),
+                now or datetime.now(UTC),
+            ),
         )
         rows = cursor.fetchall()
         assert len(rows) == 1
