@@ -27,8 +27,9 @@ class Figure:
 
     @property
     def ratio(self) -> float:
-        """Ours over the peer's, or the peer's over ours where lower is better."""
-        return self.ours / self.peer if self.better == "higher" else self.peer / self.ours
+        """Ours over the peer's, or the peer's over ours where lower is better; 0 means none."""
+        upper, lower = (self.ours, self.peer) if self.better == "higher" else (self.peer, self.ours)
+        return upper / lower if lower else 0.0
 
     @property
     def met(self) -> bool:
@@ -42,8 +43,8 @@ class Figure:
         return json.dumps(
             {
                 "name": self.name,
-                "ours": round(self.ours, 1),
-                "peer": round(self.peer, 1),
+                "ours": float(f"{self.ours:.4g}"),
+                "peer": float(f"{self.peer:.4g}"),
                 "ratio": round(self.ratio, 2),
                 "goal": self.goal,
                 "unit": self.unit,

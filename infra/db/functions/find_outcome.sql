@@ -3,7 +3,7 @@
 -- Definer: it reads public facts only, for callers of every role.
 create or replace function public.find_outcome(p_market text, p_outcome text, p_position text)
 returns table (market_id uuid, outcome smallint, "position" text, label text)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer rows 1 set search_path = ''
 as $$
 declare
     v_market_id uuid;

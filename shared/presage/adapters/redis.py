@@ -1,21 +1,22 @@
 """Upstash Redis over REST: bounded in time, optional by design, one flush at a time.
 
 Redis may be lost at any moment and nothing but speed may depend on it, so `flush` answers None
-when it is down; the caller goes to Postgres or does without. The vendor's SDK has no timeout,
-sleeps three seconds before a retry, and one failed command loses a pipeline's other results:
-its transport is given a timeout and no retries, and only commands that cannot fail are sent.
+when it is down; the caller goes to Postgres or does without. In the vendor's SDK one failed command
+loses a pipeline's other results, so only commands that cannot fail are sent, and its transport,
+which has no timeout, is replaced by ours.
 """
 
+import http.client
 import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
 from upstash_redis import Redis
 from upstash_redis.errors import UpstashError
 
 from presage import config, metrics
+from presage.adapters.redis_transport import Transport
 
 REST_AFTER_FAILURE_S = 5.0
 
@@ -35,7 +36,10 @@ def _client() -> Redis:
             allow_telemetry=False,
         )
         # The SDK offers no other place to set it.
-        client._http._client.timeout = httpx.Timeout(config.integer("REDIS_TIMEOUT_MS") / 1000)  # noqa: SLF001
+        client.close()  # type: ignore[no-untyped-call]  # the SDK leaves it bare
+        client._http = Transport(  # type: ignore[assignment]  # noqa: SLF001
+            config.get("UPSTASH_REDIS_REST_URL"), config.integer("REDIS_TIMEOUT_MS") / 1000
+        )
         _local.client = client
     return client
 
@@ -61,12 +65,14 @@ def flush(commands: Sequence[Command]) -> list[Any] | None:
         return []
     if time.monotonic() < _down_until:
         return None
-    pipeline = _client().pipeline()
+    client = _client()
+    pipeline = client.pipeline()
     for command in commands:
         pipeline.execute(list(command))
     try:
         return list(pipeline.exec())
-    except (httpx.HTTPError, UpstashError, ValueError, OSError):
+    except (http.client.HTTPException, UpstashError, ValueError, OSError):
+        client.close()  # type: ignore[no-untyped-call]  # half an answer must not stay behind
         _down_until = time.monotonic() + REST_AFTER_FAILURE_S
         metrics.count("RedisUnavailable")
         return None
