@@ -164,9 +164,9 @@ class ReferenceMarket:
         """Match an order; raises RejectedError, and then nothing has changed."""
         self._check(order)
         sweep = self._sweep(order, batch.keys if batch else set())
+        self._judge_rest(order, sweep)
         if batch and batch.atomic and sweep.stopped:
             raise RejectedError("PR422", "self_trade_prevention")
-        self._judge_rest(order, sweep)
         cost = sum(fill.lots * order.own_bps(fill.price_bps) for fill in sweep.fills)
         weight = sum(_weight(fill.lots, fill.price_bps) for fill in sweep.fills)
         fee = _ceil_div(weight * self.fee_bps, FEE_SCALE)

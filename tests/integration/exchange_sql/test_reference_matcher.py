@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.exchange_sql.exchange import Exchange, Refusal, refusal
@@ -235,6 +235,26 @@ class Both:
             "select unique_traders from market_counters where market_id = %s", self.market
         )
 
+    def play(self, history: list[Step]) -> None:
+        """An opening, then the steps; in the end both worlds are equal."""
+        for user in range(USERS):  # shares to sell from the first step, and a ladder to sweep
+            own = {"user": user, "position": opening_position(user)}
+            self.place(OPENING | own)
+            for price_bps in (5200, 5500):
+                self.place(
+                    OPENING | own | {"side": "SELL", "price_bps": price_bps, "size_lots": 100}
+                )
+        for step in history:
+            if isinstance(step, int):
+                self.cancel(step)
+            elif isinstance(step, dict):
+                self.place(step)
+            elif isinstance(step[1], list):
+                self.place_batch(step[1], atomic=bool(step[0]))
+            else:
+                self.amend(step[0], step[1])
+        self.compare()
+
     def close(self) -> None:
         """Give the connections back."""
         for user in self.users:
@@ -263,28 +283,21 @@ OPENING = {
 
 def _play(exchange: Exchange, history: list[Step], schedule: tuple[int, int]) -> None:
     both = Both(exchange, *schedule)
-    for user in range(USERS):  # shares to sell from the first step, and a ladder to sweep
-        own = {"user": user, "position": opening_position(user)}
-        both.place(OPENING | own)
-        for price_bps in (5200, 5500):
-            both.place(OPENING | own | {"side": "SELL", "price_bps": price_bps, "size_lots": 100})
-    for step in history:
-        if isinstance(step, int):
-            both.cancel(step)
-        elif isinstance(step, dict):
-            both.place(step)
-        elif isinstance(step[1], list):
-            both.place_batch(step[1], atomic=bool(step[0]))
-        else:
-            both.amend(step[0], step[1])
-    both.compare()
-    both.close()
+    try:
+        both.play(history)
+    finally:
+        both.close()
 
 
 CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
+# All or nothing twice over: a FOK of an atomic slip that meets an order of its owner.
+STOPPED_FOK = OPENING | {"type": "FOK", "price_bps": 5500, "user": 1, "position": "NO"}
+
+
 @given(history=histories, schedule=schedules)
+@example(history=[(True, [STOPPED_FOK, STOPPED_FOK])], schedule=(0, 0))
 @settings(suppress_health_check=CHECKS)
 def test_sql_and_python_agree(
     exchange: Exchange, history: list[Step], schedule: tuple[int, int]
