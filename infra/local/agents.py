@@ -1,5 +1,7 @@
 """Trading strategies for the replay and the demo: a maker, a momentum taker, a noise taker.
 
+Each has a counterpart for exhaustive events of several outcomes, built on it.
+
 Pure: what an agent sees goes in, what it does comes out; the same seed decides the same. Prices are
 in 1/10,000 of a payout and sizes in 1/100 share. Outside prices and probabilities are floats: they
 inform an order and are never money.
@@ -7,8 +9,8 @@ inform an order and are never money.
 
 import math
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 BPS = 10_000
@@ -39,7 +41,8 @@ class Level:
 class View:
     """What an agent sees of one market: times in unix seconds, ticks (time, price) oldest first.
 
-    `reference` is what the price must reach for YES; None until it is known.
+    `reference` is what the price must reach for YES; None until it is known. `fair` is the
+    probability of YES where something else than the ticks says it.
     """
 
     now_s: float
@@ -50,6 +53,7 @@ class View:
     asks: Sequence[Level] = ()
     yes_lots: int = 0
     no_lots: int = 0
+    fair: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +100,8 @@ def sigma(ticks: Sequence[tuple[float, float]]) -> float:
 
 def probability(view: View) -> float:
     """P(price at the close >= reference) by a normal model of what may still happen."""
+    if view.fair is not None:
+        return view.fair
     if not view.ticks or view.reference is None:
         return 0.5
     left_s = max(view.closes_s - view.now_s, _LEAST_REMAINING_S)
@@ -278,3 +284,149 @@ class Noise:
             size_lots=None if amount else order.size_lots,
             amount_micros=amount,
         )
+
+
+@dataclass(frozen=True)
+class EventView:
+    """What an agent sees of an exhaustive event: a view of each outcome, by label.
+
+    `running` is the outcome whose window is open now.
+    """
+
+    outcomes: Mapping[str, View]
+    running: str | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """Shares to make or unmake without a counterparty; no outcome means a YES of each."""
+
+    kind: Literal["split", "merge", "convert"]
+    size_lots: int
+    outcome: str | None = None
+
+
+@dataclass(frozen=True)
+class EventPlan:
+    """What an agent does now in an event: changes first, then orders by outcome, as a slip."""
+
+    changes: tuple[Change, ...] = ()
+    orders: tuple[tuple[str, Order], ...] = ()
+    atomic: bool = False
+
+
+class EventAgent(Protocol):
+    """A strategy for events."""
+
+    def decide(self, view: EventView) -> EventPlan:
+        """What to do now."""
+        ...
+
+
+def changed(outcomes: Mapping[str, View], change: Change) -> dict[str, View]:
+    """The outcomes with the shares that are held after a change."""
+    lots = -change.size_lots if change.kind == "merge" else change.size_lots
+    after = {}
+    for label, view in outcomes.items():
+        named = label == change.outcome
+        if change.kind == "convert":
+            yes, no = (0, -lots) if named else (lots, 0)
+        else:
+            yes = lots if named or change.outcome is None else 0
+            no = lots if named else 0
+        after[label] = replace(view, yes_lots=view.yes_lots + yes, no_lots=view.no_lots + no)
+    return after
+
+
+def _sets(outcomes: Mapping[str, View]) -> int:
+    """How many complete sets are held, in lots."""
+    return min(view.yes_lots for view in outcomes.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetMaker:
+    """Quotes every outcome from a stock of complete sets.
+
+    What it holds of NO it turns into YES of the others, which it can sell; pairs and sets beyond
+    its stock it gives back.
+    """
+
+    maker: Maker = field(default_factory=lambda: Maker(levels_lots=(1_500,)))
+    stock_lots: int = 1_000
+
+    def decide(self, view: EventView) -> EventPlan:
+        """Put the shares in order, then replace all quotes."""
+        changes: list[Change] = []
+        outcomes = dict(view.outcomes)
+        for label in view.outcomes:
+            yes_lots, no_lots = outcomes[label].yes_lots, outcomes[label].no_lots
+            pairs = min(yes_lots, no_lots)
+            for change in (
+                Change("merge", pairs, label),
+                Change("convert", no_lots - pairs, label),
+            ):
+                if change.size_lots >= MIN_LOTS:
+                    changes.append(change)
+                    outcomes = changed(outcomes, change)
+        missing = self.stock_lots - _sets(outcomes)
+        if not -self.stock_lots <= missing <= self.stock_lots // 2:
+            restocked = Change("split" if missing > 0 else "merge", abs(missing))
+            changes.append(restocked)
+            outcomes = changed(outcomes, restocked)
+        orders = [
+            (label, order)
+            for label, one in outcomes.items()
+            for order in self.maker.decide(one).orders
+        ]
+        return EventPlan(tuple(changes), tuple(orders))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Follower:
+    """Follows moves of the outside price in the outcome whose window is open now."""
+
+    momentum: Momentum
+
+    def decide(self, view: EventView) -> EventPlan:
+        """What momentum says of one outcome, as a slip."""
+        if view.running is None:
+            return EventPlan()
+        orders = self.momentum.decide(view.outcomes[view.running]).orders
+        return EventPlan(orders=tuple((view.running, order) for order in orders))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Punter:
+    """Bets on a few outcomes at once for no reason; now and then makes or unmakes shares."""
+
+    seed: str
+    activity: float = 0.4
+    set_lots: int = 500
+
+    def decide(self, view: EventView) -> EventPlan:
+        """Maybe one change and one slip."""
+        labels = sorted(view.outcomes)
+        dice = _dice(self.seed, view.outcomes[labels[0]])
+        if dice.random() >= self.activity:
+            return EventPlan()
+        change = self._change(view.outcomes, dice)
+        outcomes = changed(view.outcomes, change) if change else view.outcomes
+        chosen = dice.sample(labels, min(dice.randrange(1, 4), len(labels)))
+        orders = tuple(
+            (label, order)
+            for label in chosen
+            for order in Noise(seed=f"{self.seed}:{label}", activity=1)
+            .decide(outcomes[label])
+            .orders
+        )
+        return EventPlan((change,) if change else (), orders, atomic=dice.randrange(3) == 0)
+
+    def _change(self, outcomes: Mapping[str, View], dice: random.Random) -> Change | None:
+        """One of the changes that the shares allow, or a new set; half of the time nothing."""
+        if dice.randrange(2):
+            return None
+        possible = [Change("split", self.set_lots), Change("merge", _sets(outcomes))]
+        for label, view in sorted(outcomes.items()):
+            possible.append(Change("convert", view.no_lots, label))
+            possible.append(Change("merge", min(view.yes_lots, view.no_lots), label))
+        return dice.choice([one for one in possible if one.size_lots >= MIN_LOTS])

@@ -7,7 +7,7 @@ alive, and counts what it did: requests, refusals of orders, errors, latencies.
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http import HTTPStatus
@@ -41,13 +41,17 @@ class OrderRefusedError(ApiError):
 
 @dataclass
 class Traffic:
-    """What clients did. Latencies are of placed or refused orders, in milliseconds."""
+    """What clients did. Latencies are of placed or refused orders, in milliseconds.
+
+    `changes` counts the splits, merges and conversions of shares.
+    """
 
     requests: int = 0
     orders: int = 0
     fills: int = 0
     errors: int = 0
     rejects: Counter[str] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)
     samples: list[str] = field(default_factory=list)
     order_ms: list[float] = field(default_factory=list)
 
@@ -148,6 +152,19 @@ class ApiClient:
         """Open an approved market (its creator or an admin)."""
         self.post(f"/markets/{market_id}/activate", {})
 
+    def create_outcomes(self, market_id: str, probabilities: Mapping[str, str]) -> None:
+        """Make an untraded market one of several outcomes, by label, OTHER among them (admins)."""
+        outcomes = [
+            {"label": label, "probability": probability}
+            for label, probability in probabilities.items()
+        ]
+        self.post(f"/markets/{market_id}/outcomes", {"exhaustive": True, "outcomes": outcomes})
+
+    def resolve_market(self, market_id: str, outcome: str, note: str) -> None:
+        """Propose an outcome, VOID for none, with a note as its evidence (admins)."""
+        body = {"outcome": outcome, "evidence": {"note": note[:5_000]}}
+        self.post(f"/markets/{market_id}/resolve", body)
+
     def market(self, ref: str) -> dict[str, Any]:
         """One market by id or slug."""
         found: dict[str, Any] = self.get(f"/markets/{ref}")
@@ -174,9 +191,12 @@ class ApiClient:
         found: list[dict[str, Any]] = self.get(f"/markets/{ref}/trades", {"limit": limit})
         return found
 
-    def book(self, ref: str, depth: int = 20) -> Book:
-        """A market's YES book."""
-        found = self.get(f"/markets/{ref}/book", {"depth": depth})
+    def book(self, ref: str, depth: int = 20, outcome: str | None = None) -> Book:
+        """The YES book of a binary market, or of one outcome of several."""
+        query: dict[str, str | int] = {"depth": depth}
+        if outcome is not None:
+            query["outcome"] = outcome
+        found = self.get(f"/markets/{ref}/book", query)
         return Book(_levels(found["bids"]), _levels(found["asks"]))
 
     # Trading
@@ -196,8 +216,7 @@ class ApiClient:
             raise
         finally:
             self.traffic.order_ms.append((time.perf_counter() - began) * 1000)
-        self.traffic.orders += 1
-        self.traffic.fills += len(placed["fills"])
+        self._count(placed)
         return PlacedOrder(
             id=placed["id"],
             status=placed["status"],
@@ -210,6 +229,31 @@ class ApiClient:
             ),
         )
 
+    def place_slip(self, orders: Sequence[Mapping[str, Any]], mode: str, key: str) -> None:
+        """Place a bet slip; its refused orders are counted as rejects, not raised.
+
+        Slips are not among the latencies, which are those of single orders.
+
+        Raises:
+            OrderRefusedError: 402, 409 or 422 for the slip as a whole; counted as one reject.
+            ApiError: any other failure.
+        """
+        for placed in self._move("/orders/batch", {"mode": mode, "orders": orders}, key)["orders"]:
+            if placed["status"] == "rejected":
+                self.traffic.rejects[placed["code"]] += 1
+            else:
+                self._count(placed)
+
+    def change_shares(
+        self, kind: str, market_id: str, outcome: str | None, size: str, key: str
+    ) -> None:
+        """Split, merge or convert shares; no outcome means a complete set. Errors as a slip's."""
+        body = {"marketId": market_id, "size": size}
+        if outcome is not None:
+            body["outcome"] = outcome
+        self._move(f"/positions/{kind}", body, key)
+        self.traffic.changes[kind] += 1
+
     def cancel_orders(self, market_id: str) -> int:
         """Cancel every own order in a market; how many were open."""
         query: dict[str, str | int] = {"market_id": market_id}
@@ -219,6 +263,14 @@ class ApiClient:
         """Own shares in a binary market, by YES and NO."""
         found = self.get("/positions", {"market_id": market_id})
         return {row["position"]: Decimal(row["size"]) for row in found["positions"]}
+
+    def holdings(self, market_id: str) -> dict[tuple[int, str], Decimal]:
+        """Own shares in a market, by outcome number and YES or NO."""
+        # Fifty outcomes have a hundred positions: one page.
+        found = self.get("/positions", {"market_id": market_id, "limit": 100})
+        return {
+            (row["outcome"], row["position"]): Decimal(row["size"]) for row in found["positions"]
+        }
 
     def wallet(self) -> tuple[Decimal, Decimal]:
         """Own money: available, and locked in open orders."""
@@ -239,6 +291,19 @@ class ApiClient:
         """The data of a POST; errors as `get`."""
         return self._send("POST", path, body)
 
+    def _count(self, placed: Mapping[str, Any]) -> None:
+        """An accepted order."""
+        self.traffic.orders += 1
+        self.traffic.fills += len(placed["fills"])
+
+    def _move(self, path: str, body: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401 - JSON
+        """The data of a POST that moves money under an idempotency key."""
+        try:
+            return self._send("POST", path, body, refusals=REFUSALS, key=key)
+        except OrderRefusedError as error:
+            self.traffic.rejects[error.code] += 1
+            raise
+
     def _send(
         self,
         method: str,
@@ -247,10 +312,13 @@ class ApiClient:
         *,
         query: Mapping[str, str | int] | None = None,
         refusals: frozenset[HTTPStatus] = frozenset(),
+        key: str = "",
     ) -> Any:  # noqa: ANN401 - JSON
         self.traffic.requests += 1
         content = None if body is None else orjson.dumps(dict(body), default=str)
         headers = {} if body is None else {"Content-Type": "application/json"}
+        if key:
+            headers["Idempotency-Key"] = key
         try:
             response = self._http.request(
                 method, path, content=content, params=query, headers=headers

@@ -96,6 +96,13 @@ def leftovers(owner_url: str) -> Leftovers:
     return Leftovers(*row)
 
 
+def escalated(owner_url: str) -> frozenset[str]:
+    """Ids of the markets whose outcome workflows gave to people."""
+    with psycopg.connect(owner_url) as database:
+        rows = database.execute("select subject from escalations where kind = 'resolution'")
+        return frozenset(str(subject) for (subject,) in rows)
+
+
 def payouts(owner_url: str, market_id: str) -> list[Payout]:
     """What settlement paid for a market, the largest first."""
     with (

@@ -18,7 +18,7 @@ import httpx
 
 from infra import schedules
 from infra.local import operations
-from infra.local.agents import Agent, Level, Order, View
+from infra.local.agents import Agent, EventAgent, Level, Order, View
 from infra.local.client import (
     ApiClient,
     ApiError,
@@ -48,13 +48,15 @@ ADVANCE_TIMEOUT_S = 300.0
 class Trader:
     """A wallet that follows a strategy, and what it is given to trade with.
 
-    One that `rests` replaces all of its orders each time it acts.
+    One that `rests` replaces all of its orders each time it acts. `event_agent` is its strategy
+    for events of several outcomes, where there are any.
     """
 
     name: str
     agent: Agent
     funds_micros: int
     rests: bool = False
+    event_agent: EventAgent | None = None
 
 
 @dataclass
@@ -103,7 +105,8 @@ type OnFill = Callable[[Live, Trader, Order, PlacedOrder], None]
 class Driver:
     """One simulated day on one stack. Use `open` before anything else, and `close` after.
 
-    `live` holds the markets that have not closed yet, `listed` the id of each by slug.
+    `live` holds the markets that have not closed yet, `listed` the id of each by slug; `ticks` are
+    the last minutes of the feed (unix seconds, price), as of the latest `trade`.
     """
 
     stack: Stack
@@ -117,8 +120,8 @@ class Driver:
     live: list[Live] = field(default_factory=list)
     listed: dict[str, str] = field(default_factory=dict)
     on_fill: OnFill | None = None
-    _seats: list[Seat] = field(default_factory=list)
-    _ticks: list[tuple[float, float]] = field(default_factory=list)
+    seats: list[Seat] = field(default_factory=list)
+    ticks: list[tuple[float, float]] = field(default_factory=list)
     _signed_s: int = 0
 
     def __post_init__(self) -> None:
@@ -140,27 +143,27 @@ class Driver:
     def open(self, traders: Sequence[Trader]) -> None:
         """Sync the schedules, sign everybody in and fund the traders."""
         schedules.sync_stage(self.stack.env)
-        self._seats = [
+        self.seats = [
             Seat(trader, ApiClient(self.stack.base_url, self.traffic)) for trader in traders
         ]
         self._sign_in()
-        funds = {seat.api.user_id: seat.trader.funds_micros for seat in self._seats}
+        funds = {seat.api.user_id: seat.trader.funds_micros for seat in self.seats}
         operations.deposit(self.stack.env, self.now_ms, funds, f"replay:{self.seed}")
 
     def close(self) -> None:
         """Let go of every connection."""
-        for api in (self.admin, self.creator, *(seat.api for seat in self._seats)):
+        for api in (self.admin, self.creator, *(seat.api for seat in self.seats)):
             api.close()
         self._feed.close()
         self._qstash.close()
 
     def names(self) -> dict[str, str]:
         """The traders' names by user id."""
-        return {seat.api.user_id: seat.trader.name for seat in self._seats}
+        return {seat.api.user_id: seat.trader.name for seat in self.seats}
 
     def wallets(self) -> list[tuple[Decimal, Decimal]]:
         """Each trader's money: available, and locked in open orders."""
-        return [seat.api.wallet() for seat in self._seats]
+        return [seat.api.wallet() for seat in self.seats]
 
     def advance(self, to_s: int) -> None:
         """Move the clock and let QStash deliver everything due by then."""
@@ -203,8 +206,8 @@ class Driver:
                 continue
             live.book = None
             if live.reference is None:
-                live.reference = self._price_at_open(live.market)
-            for seat in self._seats:
+                live.reference = self.price_at(live.market.start_s)
+            for seat in self.seats:
                 # Counted where it happened; the next step is another try.
                 with suppress(ApiError):
                     self._act(live, seat)
@@ -228,9 +231,9 @@ class Driver:
             now_s=self.now_s,
             closes_s=live.market.end_s,
             reference=live.reference,
-            ticks=tuple(self._ticks),
-            bids=_levels(book.bids),
-            asks=_levels(book.asks),
+            ticks=tuple(self.ticks),
+            bids=levels(book.bids),
+            asks=levels(book.asks),
             yes_lots=seat.lots(live.id, "YES"),
             no_lots=seat.lots(live.id, "NO"),
         )
@@ -243,7 +246,7 @@ class Driver:
         for number, order in enumerate(plan.orders):
             key = f"{self.seed}:{live.market.slug}:{self.now_s}:{number}"
             try:
-                placed = seat.api.place_order(_body(order, live.id, key))
+                placed = seat.api.place_order(order_body(order, live.id) | {"clientOrderId": key})
             except OrderRefusedError:
                 continue
             seat.note(live.id, order, placed.filled)
@@ -254,7 +257,7 @@ class Driver:
 
     def _sign_in(self) -> None:
         wallets = {"admin": self.admin, "creator": self.creator}
-        wallets |= {seat.trader.name: seat.api for seat in self._seats}
+        wallets |= {seat.trader.name: seat.api for seat in self.seats}
         for name, api in wallets.items():
             api.sign_in(wallet(self.seed, name))
         self._signed_s = self.now_s
@@ -268,7 +271,7 @@ class Driver:
         self.deliveries.failed += len(statuses) - busy
 
     def _proposal(self, market: ReplayMarket) -> dict[str, Any]:
-        opens, closes = _iso(market.start_s), _iso(market.end_s)
+        opens, closes = iso(market.start_s), iso(market.end_s)
         rule: dict[str, Any] = {
             "kind": "price_at",
             "symbol": self.symbol,
@@ -297,8 +300,8 @@ class Driver:
         pair = base + ("USDT" if quote == "USD" else quote)
         # An answer holds a thousand seconds: never ask from the far side of a longer gap.
         since_ms = self.now_ms - TICKS_KEPT_S * 1000
-        if self._ticks:
-            since_ms = max(since_ms, int(self._ticks[-1][0] * 1000))
+        if self.ticks:
+            since_ms = max(since_ms, int(self.ticks[-1][0] * 1000))
         query: dict[str, str | int] = {
             "symbol": pair,
             "interval": "1s",
@@ -306,14 +309,14 @@ class Driver:
             "limit": 1000,
         }
         klines = self._feed.get("/api/v3/klines", params=query).raise_for_status().json()
-        self._ticks += [((one[6] + 1) / 1000, float(one[4])) for one in klines if one[8]]
-        self._ticks = [one for one in self._ticks if one[0] >= self.now_s - TICKS_KEPT_S]
+        self.ticks += [((one[6] + 1) / 1000, float(one[4])) for one in klines if one[8]]
+        self.ticks = [one for one in self.ticks if one[0] >= self.now_s - TICKS_KEPT_S]
 
-    def _price_at_open(self, market: ReplayMarket) -> float | None:
-        """The price at the start, as far as it is known; only a tick after it makes it certain."""
-        if not self._ticks or self._ticks[-1][0] <= market.start_s:
+    def price_at(self, moment_s: int) -> float | None:
+        """The price at a moment, as far as it is known; only a tick after it makes it certain."""
+        if not self.ticks or self.ticks[-1][0] <= moment_s:
             return None
-        before = [one for one in self._ticks if one[0] <= market.start_s]
+        before = [one for one in self.ticks if one[0] <= moment_s]
         return before[-1][1] if before else None
 
 
@@ -322,7 +325,7 @@ def wallet(seed: str, name: str) -> Wallet:
     return Wallet(f"presage:{seed}:{name}")
 
 
-def _body(order: Order, market_id: str, key: str) -> dict[str, Any]:
+def order_body(order: Order, market_id: str) -> dict[str, Any]:
     """The order as JSON, decimals as strings."""
     body: dict[str, Any] = {
         "marketId": market_id,
@@ -330,7 +333,6 @@ def _body(order: Order, market_id: str, key: str) -> dict[str, Any]:
         "side": order.side,
         "type": order.type,
         "price": show(order.price_bps, BPS),
-        "clientOrderId": key,
         "postOnly": order.post_only,
     }
     if order.amount_micros is not None:
@@ -338,9 +340,11 @@ def _body(order: Order, market_id: str, key: str) -> dict[str, Any]:
     return body | {"size": show(order.size_lots or 0, LOTS_PER_SHARE)}
 
 
-def _levels(levels: Sequence[tuple[Decimal, Decimal]]) -> tuple[Level, ...]:
-    return tuple(Level(int(price * BPS), int(size * LOTS_PER_SHARE)) for price, size in levels)
+def levels(side: Sequence[tuple[Decimal, Decimal]]) -> tuple[Level, ...]:
+    """One side of a book in the agents' units."""
+    return tuple(Level(int(price * BPS), int(size * LOTS_PER_SHARE)) for price, size in side)
 
 
-def _iso(unix_s: int) -> str:
+def iso(unix_s: int) -> str:
+    """A moment as the API takes it."""
     return datetime.fromtimestamp(unix_s, UTC).isoformat()

@@ -92,6 +92,16 @@ def test_an_orders_refusal_is_a_reject_and_no_error(api: ApiClient) -> None:
     assert (api.traffic.orders, api.traffic.errors, len(api.traffic.order_ms)) == (0, 0, 1)
 
 
+def test_a_refused_slip_or_change_is_a_reject_and_no_error(api: ApiClient) -> None:
+    with pytest.raises(OrderRefusedError):
+        api.place_slip([{"marketId": "m"}], "atomic", "k1")
+    with pytest.raises(OrderRefusedError):
+        api.change_shares("split", "m", None, "1", "k2")
+    assert api.traffic.rejects == {"INSUFFICIENT_FUNDS": 2}
+    assert (api.traffic.orders, api.traffic.errors, api.traffic.changes) == (0, 0, {})
+    assert api.traffic.order_ms == []
+
+
 def test_nobody_at_the_door_is_an_error() -> None:
     traffic = Traffic()
     with (

@@ -36,9 +36,10 @@ def test_a_recording_is_traded_decided_and_settled(tmp_path: Path) -> None:
     assert PRICES[60] < int(STRIKE)
     assert PRICES[180] >= PRICES[60]
 
-    figures, verdicts = replay(recording, ticks, tmp_path / "state", durable=False)
+    done = replay(recording, ticks, tmp_path / "state", durable=False)
 
-    ends = {one.slug: (one.state, one.outcome) for one in verdicts}
+    figures = done.figures
+    ends = {one.slug: (one.state, one.outcome) for one in done.verdicts}
     assert ends == {
         "a-strike": ("FINALIZED", "NO"),
         "b-open": ("FINALIZED", "YES"),
