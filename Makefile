@@ -74,7 +74,7 @@ demo: setup ## A market's life in under a minute, told in plain text
 replay: setup ## Trade a real day: MARKETS=<jsonl.gz> PRICES=<csv.gz> [LIMIT=n] [GROUP=n]
 	@$(RUN) -m infra.local.replay --markets "$(MARKETS)" --prices "$(PRICES)" $(if $(LIMIT),--limit $(LIMIT)) $(if $(GROUP),--group $(GROUP))
 
-bench: setup ## Measure against named peers, one JSON line a figure (BENCH=name for one)
+bench: setup ## Measure against named peers, one JSON line a figure (BENCH=name for one, BENCH_FULL=1 for large sizes)
 	@$(RUN) -m infra.bench $(BENCH)
 
 migrate: setup ## Bring DATABASE_URL_OWNER to the present schema (DRY=1 only says what it would do)
