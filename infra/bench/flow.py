@@ -271,6 +271,13 @@ def pinned(connections: Sequence[psycopg.Connection]) -> Iterator[bool]:
         os.sched_setaffinity(0, affinity)
 
 
+def keep_on(processor: int, connection: psycopg.Connection) -> None:
+    """This process and its server on one processor, where that is allowed: their caches stay."""
+    with contextlib.suppress(PermissionError):
+        os.sched_setaffinity(connection.info.backend_pid, {processor})
+        os.sched_setaffinity(0, {processor})
+
+
 def check_equal(connection: psycopg.Connection, markets: Sequence[UUID]) -> None:
     """Raise BenchError unless the markets went through the same orders."""
     state = (
