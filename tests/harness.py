@@ -50,6 +50,7 @@ class Answer:
     headers: dict[str, str]
     cookies: list[str]
     body: dict[str, Any]
+    text: str = ""
 
     @property
     def data(self) -> Any:
@@ -131,13 +132,16 @@ class Platform:
     def invoke(self, stem: str, event: dict[str, Any]) -> Answer:
         """Invoke a handler with an event as it stands."""
         raw = self.handler(stem)(event, None)
+        is_json = raw["headers"].get("Content-Type") == "application/json"
         answer = Answer(
             status=raw["statusCode"],
             headers={name.lower(): value for name, value in raw["headers"].items()},
             cookies=raw.get("cookies", []),
-            body=json.loads(raw["body"]) if raw["body"] else {},
+            body=json.loads(raw["body"]) if raw["body"] and is_json else {},
+            text=raw["body"],
         )
-        assert_documented(stem, answer)
+        if is_json:
+            assert_documented(stem, answer)
         return answer
 
     def deliver(self, stem: str, body: object = None, **headers: str) -> Answer:

@@ -28,9 +28,10 @@ class Actor:
 class Call:
     """One request, as a service sees it.
 
-    `zone` picks the database role. A service may set a `status` that is not the route's usual one
-    and a shorter `statement_timeout_ms` than the setting's. `headers` and `cookies` are added to
-    the answer. `cache_tag` is what a cached answer shows, `changed_tags` what a write has changed
+    `zone` picks the database role; `accept` is the caller's Accept header. A service may set a
+    `status` that is not the route's usual one and a shorter `statement_timeout_ms` than the
+    setting's. `headers` and `cookies` are added to the answer. `cache_tag` is what a cached answer
+    shows, `changed_tags` what a write has changed
     (see edge/cache.py).
     """
 
@@ -40,6 +41,7 @@ class Call:
     ip: str
     actor: Actor | None = None
     user_agent: str = ""
+    accept: str = ""
     idempotency_key: str | None = None
     statement_timeout_ms: int | None = None
     status: int | None = None

@@ -30,6 +30,7 @@ class _Policy(TypedDict, total=False):
     cost_field: str
     login: bool
     cache_s: int
+    document: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class Route:
         cost_field: the list in the body whose length a call costs; one without.
         login: it counts in Postgres when Redis is down.
         cache_s: how long its answer is kept, for everybody alike; 0 is never.
+        document: the content type of an answer without envelope, in place of JSON or beside it.
         slot_s: a workflow's slot: it completes once in each.
         retries: how often QStash tries a workflow again.
     """
@@ -64,6 +66,7 @@ class Route:
     cost_field: str = ""
     login: bool = False
     cache_s: int = 0
+    document: str = ""
     slot_s: int = 0
     retries: int = 3
 

@@ -1,6 +1,6 @@
 """The bases of request and response models: camelCase on the wire, snake_case in the code."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -74,6 +74,14 @@ class Pagination(ResponseModel):
     total: int | None = None
     total_pages: int | None = None
     next_cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Document:
+    """An answer without envelope, of its route's `document` type; `headers` join the usual ones."""
+
+    body: str
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

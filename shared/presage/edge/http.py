@@ -32,7 +32,7 @@ from presage.errors import (
 )
 from presage.identity import sessions
 from presage.routes import ANONYMOUS_LIMIT_PER_MIN, ROUTES, USUAL_LIMIT_PER_MIN, Route
-from presage.schema import Page, RequestModel, ResponseModel
+from presage.schema import Document, Page, RequestModel, ResponseModel
 
 MAX_PROBLEMS = 20
 MAX_COST = 20
@@ -48,6 +48,10 @@ SECURITY_HEADERS = {
 }
 
 type Answer = dict[str, Any]
+type Result[ResponseT: ResponseModel] = ResponseT | Page[ResponseT] | Document
+type Service[RequestT: RequestModel, ResponseT: ResponseModel] = Callable[
+    [Call, RequestT], Result[ResponseT]
+]
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,9 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
     """A Lambda handler for one route; its models are what openapi.json is made from."""
 
     route: Route
-    service: Callable[[Call, RequestT], ResponseT | Page[ResponseT]]
+    service: Service[RequestT, ResponseT]
     request_model: type[RequestT]
-    response_model: type[ResponseT]
+    response_model: type[ResponseT] | None
 
     def __call__(self, event: dict[str, Any], context: object) -> Answer:  # noqa: ARG002 - Lambda's
         """Serve one API Gateway HTTP API event (payload 2.0)."""
@@ -69,6 +73,7 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
             request_id=request.request_id,
             ip=request.ip,
             user_agent=request.headers.get("user-agent", "")[:200],
+            accept=request.headers.get("accept", ""),
             idempotency_key=request.headers.get("idempotency-key"),
         )
         try:
@@ -90,6 +95,9 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
             return cache.answer(call, self.route, stored.entry, request.headers, SECURITY_HEADERS)
         asked = self._validate(request)
         result = self.service(call, asked)
+        if isinstance(result, Document):
+            kind = {"Content-Type": self.route.document}
+            return _answer(call, self.route.status, result.body, kind | result.headers)
         data, pagination = _render(result)
         if self.route.cache_s:
             entry = cache.store(
@@ -198,14 +206,18 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
 
 def api[RequestT: RequestModel, ResponseT: ResponseModel](
     stem: str,
-    service: Callable[[Call, RequestT], ResponseT | Page[ResponseT]],
+    service: Service[RequestT, ResponseT],
     request_model: type[RequestT],
-    response_model: type[ResponseT],
+    response_model: type[ResponseT] | None,
 ) -> Api[RequestT, ResponseT]:
-    """The Lambda handler of the route `stem`: checks by its row, then `service(call, request)`."""
+    """The Lambda handler of the route `stem`: checks by its row, then `service(call, request)`.
+
+    `response_model` is None where the answer is a `Document` and nothing else.
+    """
     # While the environment starts, which is free, and not in its first request.
     request_model.model_rebuild()
-    response_model.model_rebuild()
+    if response_model:
+        response_model.model_rebuild()
     return Api(ROUTES[stem], service, request_model, response_model)
 
 
@@ -238,7 +250,7 @@ def success(call: Call, status: int, data: bytes, pagination: bytes | None) -> A
     body: dict[str, Any] = {"success": True, "data": orjson.Fragment(data)}
     if pagination:
         body["pagination"] = orjson.Fragment(pagination)
-    return _answer(call, status, body)
+    return _enveloped(call, status, body)
 
 
 def failure(call: Call, error: PresageError) -> Answer:
@@ -251,18 +263,22 @@ def failure(call: Call, error: PresageError) -> Answer:
     if error.details:
         body["details"] = error.details
     body["retryable"] = error.retryable
-    return _answer(call, error.status, body)
+    return _enveloped(call, error.status, body)
 
 
-def _answer(call: Call, status: int, body: dict[str, Any]) -> Answer:
+def _enveloped(call: Call, status: int, body: dict[str, Any]) -> Answer:
     body["requestId"] = call.request_id
     body["timestamp"] = (
         datetime.now(UTC) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else call.now
     )
+    return _answer(call, status, orjson.dumps(body).decode(), {})
+
+
+def _answer(call: Call, status: int, body: str, headers: dict[str, str]) -> Answer:
     answer: Answer = {
         "statusCode": status,
-        "headers": {**SECURITY_HEADERS, "X-Request-Id": call.request_id, **call.headers},
-        "body": orjson.dumps(body).decode(),
+        "headers": {**SECURITY_HEADERS, "X-Request-Id": call.request_id, **call.headers, **headers},
+        "body": body,
     }
     answer["headers"].setdefault("Cache-Control", "no-store")
     if call.cookies:

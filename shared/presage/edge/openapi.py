@@ -25,7 +25,8 @@ _COMMON_ERRORS = (400, 429, 500, 503)
 def document(handlers: Mapping[str, Handler], version: str) -> Schema:
     """The OpenAPI 3.1 document of these handlers, by stem."""
     inputs = {handler.request_model for handler in handlers.values()}
-    outputs = {handler.response_model for handler in handlers.values()} | {Pagination}
+    answers = {model for handler in handlers.values() if (model := handler.response_model)}
+    outputs = answers | {Pagination}
     by_name = {model.__name__: model for model in inputs | outputs}
     pairs: Any = [
         (model, "validation" if model in inputs else "serialization")
@@ -133,32 +134,38 @@ def _without(model: Schema, names: set[str]) -> Schema:
 
 def _responses(handler: Handler, refs: Mapping[str, Schema]) -> Schema:
     route = handler.route
-    data: Schema = refs[handler.response_model.__name__]
-    properties: Schema = {"success": {"const": True}, "data": data}
-    if isinstance(handler, Api) and _is_page(handler):
-        properties["data"] = {"type": "array", "items": data}
-        properties["pagination"] = refs["Pagination"]
-    properties |= {
-        "requestId": {"type": "string"},
-        "timestamp": {"type": "string", "format": "date-time"},
-    }
-    schema = {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+    content: Schema = {}
+    if route.document:
+        kind = route.document.partition(";")[0]
+        content[kind] = {"schema": {"type": "string"}}
+    if handler.response_model:
+        model = refs[handler.response_model.__name__]
+        content["application/json"] = {"schema": _envelope(handler, model)}
     responses: Schema = {
-        str(route.status): {
-            "description": HTTPStatus(route.status).phrase,
-            "content": {"application/json": {"schema": schema}},
-        }
+        str(route.status): {"description": HTTPStatus(route.status).phrase, "content": content}
     }
     if route.cache_s:
         responses["304"] = {"description": "If-None-Match names what you would get"}
     for status in _error_statuses(route):
         responses[str(status)] = {"$ref": "#/components/responses/Error"}
     return responses
+
+
+def _envelope(handler: Handler, data: Schema) -> Schema:
+    properties: Schema = {"success": {"const": True}, "data": data}
+    if isinstance(handler, Api) and _is_page(handler):
+        properties["data"] = {"type": "array", "items": data}
+        properties["pagination"] = {"$ref": _REF.format(model="Pagination")}
+    properties |= {
+        "requestId": {"type": "string"},
+        "timestamp": {"type": "string", "format": "date-time"},
+    }
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 def _error_statuses(route: Route) -> list[int]:
@@ -215,7 +222,7 @@ def _error_schema() -> Schema:
 
 def _is_page(handler: Api[Any, Any]) -> bool:
     returned = typing.get_type_hints(handler.service)["return"]
-    return typing.get_origin(returned) is Page
+    return any(typing.get_origin(one) is Page for one in (returned, *typing.get_args(returned)))
 
 
 def _name(ref: Schema) -> str:
