@@ -219,6 +219,12 @@ _TABLE = (
          "public", "read", "safe", "Whether the platform and what it stands on are well"),
     _api("get_liveness", "ops", "GET /health/live",
          "public", "read", "safe", "Whether the function runs at all"),
+    _api("get_openapi", "ops", "GET /openapi.json",
+         "public", "read", "safe", "This API as an OpenAPI 3.1 document",
+         document="application/vnd.oai.openapi+json;version=3.1"),
+    _api("get_docs", "ops", "GET /docs",
+         "public", "read", "safe", "This API to read and to try, in a browser",
+         document="text/html; charset=utf-8"),
     # workflows
     _workflow("group_fast", "Every 5 minutes: fan out the fast tasks", slot_s=300),
     _workflow("group_hourly", "Every hour: fan out the hourly tasks", slot_s=3_600),

@@ -208,17 +208,21 @@ def api[RequestT: RequestModel, ResponseT: ResponseModel](
     stem: str,
     service: Service[RequestT, ResponseT],
     request_model: type[RequestT],
-    response_model: type[ResponseT] | None,
+    response_model: type[ResponseT],
 ) -> Api[RequestT, ResponseT]:
-    """The Lambda handler of the route `stem`: checks by its row, then `service(call, request)`.
-
-    `response_model` is None where the answer is a `Document` and nothing else.
-    """
+    """The Lambda handler of the route `stem`: checks by its row, then `service(call, request)`."""
     # While the environment starts, which is free, and not in its first request.
     request_model.model_rebuild()
-    if response_model:
-        response_model.model_rebuild()
+    response_model.model_rebuild()
     return Api(ROUTES[stem], service, request_model, response_model)
+
+
+def page[RequestT: RequestModel](
+    stem: str, service: Callable[[Call, RequestT], Document], request_model: type[RequestT]
+) -> Api[RequestT, ResponseModel]:
+    """As `api`, for a service that answers a document and nothing else."""
+    request_model.model_rebuild()
+    return Api(ROUTES[stem], service, request_model, None)
 
 
 def require_key(key: str | None) -> None:

@@ -137,7 +137,7 @@ def _responses(handler: Handler, refs: Mapping[str, Schema]) -> Schema:
     content: Schema = {}
     if route.document:
         kind = route.document.partition(";")[0]
-        content[kind] = {"schema": {"type": "string"}}
+        content[kind] = {}
     if handler.response_model:
         model = refs[handler.response_model.__name__]
         content["application/json"] = {"schema": _envelope(handler, model)}
