@@ -110,6 +110,7 @@ class ApiClient:
         self.traffic = traffic or Traffic()
         self.user_id = ""
         self.address = ""
+        self.token = ""
         self._http = httpx.Client(base_url=base_url, timeout=TIMEOUT_S)
 
     def __enter__(self) -> Self:
@@ -130,7 +131,8 @@ class ApiClient:
             "/auth/connect-wallet",
             {"address": wallet.address, "message": message, "signature": wallet.sign(message)},
         )
-        self._http.headers["Authorization"] = f"Bearer {connected['token']}"
+        self.token = connected["token"]
+        self._http.headers["Authorization"] = f"Bearer {self.token}"
         # The cookie of the same session would come along unasked.
         self._http.cookies.clear()
         self.user_id = connected["session"]["user"]["id"]

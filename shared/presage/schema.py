@@ -42,7 +42,11 @@ class ResponseModel(BaseModel):
     """What we answer: camelCase; built from typed rows, so not validated again field by field."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, defer_build=True
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",  # which the schema then says too: nothing undocumented is answered
+        frozen=True,
+        defer_build=True,
     )
 
 
