@@ -1,6 +1,6 @@
 """Real Postgres for tests: one throw-away cluster a process, one fresh clone a test."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from infra.db.migrate import migrate
 from infra.local.postgres import Postgres
+from tests import logwatch
 
 TEMPLATE = "presage_template"
 
@@ -43,6 +44,22 @@ class Database:
         """An autocommit connection; keyword arguments become run-time settings (`a__b` is a.b)."""
         options = " ".join(f"-c {key.replace('__', '.')}={text}" for key, text in settings.items())
         return psycopg.connect(self.url(role), autocommit=True, options=options)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test whose output holds a secret it made: none may reach a log."""
+    report = yield
+    if call.when == "teardown":
+        # Not the "log" sections: pytest formats those itself, without our redaction.
+        written = [text for name, text in report.sections if "Captured std" in name]
+        if leaked := logwatch.leaked("\n".join(written)):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} wrote a secret to a log: {leaked}"
+        logwatch.forget()
+    return report
 
 
 @pytest.fixture(scope="session")

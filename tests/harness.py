@@ -30,6 +30,7 @@ from presage.db import connection
 from presage.identity import sessions
 from presage.ledger import service as ledger
 from presage.routes import ROUTES
+from tests import logwatch
 from tests.conftest import Database
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -131,6 +132,7 @@ class Platform:
 
     def invoke(self, stem: str, event: dict[str, Any]) -> Answer:
         """Invoke a handler with an event as it stands."""
+        logwatch.note_event(event)
         raw = self.handler(stem)(event, None)
         is_json = raw["headers"].get("Content-Type") == "application/json"
         answer = Answer(
@@ -140,6 +142,7 @@ class Platform:
             body=json.loads(raw["body"]) if raw["body"] and is_json else {},
             text=raw["body"],
         )
+        logwatch.note_answer(answer.body)
         if is_json:
             assert_documented(stem, answer)
         return answer

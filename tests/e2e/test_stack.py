@@ -130,3 +130,26 @@ def test_schedules_run_what_they_should(stack: Stack) -> None:
     # Five minutes: the minute's workflows five times, the group and its tasks once.
     assert (runs["market_monitor"], runs["settle_market"]) == (5, 5)
     assert (runs["group_fast"], runs["market_close_check"], runs["price_snapshot"]) == (1, 1, 1)
+
+
+def test_no_log_of_the_stack_holds_a_credential(stack: Stack) -> None:
+    """Gateway, handlers, emulators and servers, after good calls, refused ones and broken ones."""
+    wallet = Wallet(f"{stack.base_url} erin")
+    with ApiClient(stack.base_url).sign_in(wallet) as erin:
+        token = erin.token
+        shown = {"Authorization": f"Bearer {token}", "Cookie": f"session-token={token}"}
+        for body in ("{", '{"phone": "01712345678"}'):
+            httpx.post(f"{stack.base_url}/orders?phone=01712345678", content=body, headers=shown)
+        erin.get("/wallet")
+    message = "a message"
+    signature = wallet.sign(message)
+    refused = httpx.post(
+        f"{stack.base_url}/auth/connect-wallet",
+        json={"address": wallet.address, "message": message, "signature": signature},
+    )
+    assert refused.status_code == 401
+    logs = [path for path in stack.log_dir.rglob("*") if path.is_file()]
+    assert {path.stem for path in logs} >= {"gateway", "postgres", "upstash", "qstash"}
+    text = "\n".join(path.read_text(errors="replace") for path in logs)
+    secrets = (token, signature, signature.removeprefix("0x"), "01712345678")
+    assert [secret for secret in secrets if secret in text] == []

@@ -8,8 +8,9 @@ from aws_lambda_powertools import Logger
 from presage import clock, config, metrics, traffic
 from presage.adapters import redis
 from presage.call import Call
+from presage.edge.redaction import redact_event, redacted_json
 
-logger = Logger(service="presage")
+logger = Logger(service="presage", json_serializer=redacted_json)
 
 
 def served(call: Call, stem: str, status: int, began: float) -> None:
@@ -38,6 +39,12 @@ def unhandled(call: Call, stem: str, error: Exception) -> None:
         import sentry_sdk
 
         if not sentry_sdk.is_initialized():
-            sentry_sdk.init(dsn, environment=config.get("STAGE"), send_default_pii=False)
+            sentry_sdk.init(
+                dsn,
+                environment=config.get("STAGE"),
+                send_default_pii=False,
+                include_local_variables=False,
+                before_send=redact_event,
+            )
         sentry_sdk.capture_exception(error, tags={"request_id": call.request_id, "route": stem})
         sentry_sdk.flush(timeout=2)
