@@ -14,6 +14,7 @@ from tests.harness import NOON_MS, Platform, Wallet
 EVENTS = Path(__file__).resolve().parents[3] / "events"
 MARKET = "00000000-0000-4000-8000-000000000001"
 ORDER = "00000000-0000-4000-8000-000000000002"
+THING = "00000000-0000-4000-8000-000000000003"
 SIGNER = "0x" + "b2" * 32
 # execute_crypto and the groups call other services: their own tests start those.
 CALL_OUT = {"execute_crypto", "group_fast", "group_hourly", "group_daily"}
@@ -29,6 +30,7 @@ def test_the_event_is_served(stem: str, platform: Platform, admin: Wallet) -> No
     for name, value in {
         MARKET: market,
         ORDER: order,
+        THING: _thing(platform, user, stem),
         "SESSION_TOKEN": caller.token,
         **_signed(platform, stem),
     }.items():
@@ -81,6 +83,18 @@ def _world(platform: Platform, admin: Wallet, user: Wallet, stem: str) -> tuple[
             platform.call("resolve_market", token=admin.token, market_id=trading, body=outcome)
             platform.advance(172_800)
     return trading, order
+
+
+def _thing(platform: Platform, user: Wallet, stem: str) -> str:
+    """What a route's path names beside a market and an order."""
+    match stem:
+        case "revoke_api_key":
+            body = {"name": "bot", "scopes": ["read"]}
+            made = platform.call("create_api_key", token=user.token, body=body)
+            return str(made.data["id"])
+        case "get_user" | "update_user":
+            return str(user.user_id)
+    return THING
 
 
 def _signed(platform: Platform, stem: str) -> dict[str, str]:
