@@ -3154,13 +3154,13 @@ begin
     elsif v_old.id is null then
         raise exception using errcode = 'PR404', column = 'user_id',
             message = 'there is no such user';
+    elsif v_actor_role <> 'super_admin' and 'super_admin' in (v_old.role, p_role) then
+        raise exception using errcode = 'PR403', message = 'only a super_admin may do this';
     elsif v_old.role = 'super_admin' and p_role <> 'super_admin' and v_supers = 1 then
         raise exception using errcode = 'PR409', column = 'role',
             message = 'the last super_admin stays';
     elsif p_user_id = v_actor then
         raise exception using errcode = 'PR403', message = 'nobody changes their own account';
-    elsif v_actor_role <> 'super_admin' and 'super_admin' in (v_old.role, p_role) then
-        raise exception using errcode = 'PR403', message = 'only a super_admin may do this';
     end if;
 
     update public.users as u set

@@ -51,6 +51,40 @@ def test_no_header_moves_a_caller(header: str, platform: Platform) -> None:
     assert statuses == [200] * 100 + [429]
 
 
+def test_an_api_key_has_a_limit_of_its_own(platform: Platform) -> None:
+    wallet = platform.sign_in()
+    key = platform.api_key(wallet, "read")
+    left = [
+        platform.call("get_wallet", token=shown).headers["ratelimit-remaining"]
+        for shown in (key, key, key, wallet.token)
+    ]
+    # The first call finds no copy of the key in Redis to be counted by; the session's made the key.
+    assert left == ["1000", "999", "998", "999"]
+
+
+def test_a_slip_costs_its_length(platform: Platform) -> None:
+    wallet = platform.sign_in()
+    assert platform.call("get_wallet", token=wallet.token).status == 200
+    order = {"marketId": str(wallet.user_id), "side": "BUY", "price": 0.5, "size": 1}
+    headers = {"idempotency-key": "slip"}
+    body = {"orders": [order] * 7}
+    slip = platform.call("place_orders", token=wallet.token, body=body, headers=headers)
+    assert slip.headers["ratelimit-remaining"] == "993"
+
+
+def test_without_redis_limits_fail_open_and_say_so(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:9")
+    redis.close()
+    try:
+        statuses = {platform.call("get_liveness").status for _ in range(110)}
+    finally:
+        redis.close()
+    assert statuses == {200}
+    assert '"RedisUnavailable":[1.0]' in capsys.readouterr().out
+
+
 def test_a_workflow_has_no_limit(platform: Platform) -> None:
     assert {platform.deliver("cleanup").status for _ in range(5)} == {200}
 
