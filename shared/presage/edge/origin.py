@@ -5,8 +5,6 @@ x-origin-secret and the caller in CloudFront-Viewer-Address (`address:port`); wi
 neither header means anything.
 """
 
-import ipaddress
-
 from presage import config
 from presage.edge import auth
 from presage.edge.request import Request
@@ -33,6 +31,8 @@ def caller_ip(request: Request, route: Route) -> str:
 
 def _viewer(header: str) -> str | None:
     """The address in `198.51.100.10:46532`, `2001:db8::1:46532` or `[2001:db8::1]:46532`."""
+    import ipaddress
+
     address, _, _port = header.rpartition(":")
     try:
         return str(ipaddress.ip_address(address.removeprefix("[").removesuffix("]")))

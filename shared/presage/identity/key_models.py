@@ -31,7 +31,10 @@ def _stands_alone(scopes: list[KeyScope]) -> list[KeyScope]:
     return scopes
 
 
-Network = Annotated[str, Field(max_length=50), AfterValidator(_network)]
+# Without an IPv6 zone, which no address that reaches us has.
+Network = Annotated[
+    str, Field(max_length=50, pattern=r"^[0-9a-fA-F:./]+$"), AfterValidator(_network)
+]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 

@@ -1,31 +1,18 @@
-"""API keys: `psg_` and 43 characters in the caller's hands, their SHA-256 in ours."""
+"""API keys: `psg_` and 43 characters in the caller's hands, their SHA-256 in ours.
+
+What edge needs of them on every request; making and ending them is in `api_keys`.
+"""
 
 import re
-import secrets
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from presage.adapters import redis
 from presage.call import Call, KeyScope, Role
 from presage.db import connection
 from presage.db.queries import beside
-from presage.errors import ValidationFailedError
-from presage.identity import sessions
-from presage.identity.key_models import (
-    ApiKey,
-    ApiKeyCreated,
-    ApiKeyRevoked,
-    CreateApiKey,
-    KeyPath,
-    ListApiKeys,
-)
-from presage.paging import decode, encode, moment_of, uuid_of
-from presage.schema import Page, Pagination
 
-# Six of 43 characters: enough to tell one's keys apart, and 222 bits stay secret.
-PREFIX_CHARS = len("psg_") + 6
 _SHAPE = re.compile(r"psg_[A-Za-z0-9_-]{43}")
 _INCLUDES: dict[KeyScope, frozenset[str]] = {
     "read": frozenset({"read"}),
@@ -46,13 +33,6 @@ class KeyOwner:
     expires_at: datetime | None
     scopes: list[KeyScope]
     ip_allow_list: list[str]
-
-
-@dataclass(frozen=True)
-class _RevokedRow:
-    id: uuid.UUID
-    revoked_at: datetime
-    key_hash: bytes
 
 
 def is_key(token: str) -> bool:
@@ -90,62 +70,3 @@ def allows(networks: Collection[str], ip: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     return any(address in ipaddress.ip_network(network) for network in networks)
-
-
-def list_api_keys(call: Call, request: ListApiKeys) -> Page[ApiKey]:
-    """The caller's keys that were not revoked, newest first."""
-    mark = decode(request.cursor, str, str)
-    params = {
-        "limit": request.limit,
-        "before": moment_of(mark[0]) if mark else None,
-        "before_id": uuid_of(mark[1]) if mark else None,
-    }
-    rows = connection.fetch_all(call, _queries["list_api_keys"], ApiKey, params)
-    full = len(rows) == request.limit
-    next_cursor = encode([rows[-1].created_at.isoformat(), str(rows[-1].id)]) if full else None
-    return Page(rows, Pagination(limit=request.limit, next_cursor=next_cursor))
-
-
-def create_api_key(call: Call, request: CreateApiKey) -> ApiKeyCreated:
-    """Make a key of the caller.
-
-    Raises:
-        ValidationFailedError: it would have expired already.
-        ForbiddenError: a scope above the caller's role.
-        ConflictError: the caller holds ten live keys.
-    """
-    if request.expires_at is not None and request.expires_at <= call.now:
-        raise ValidationFailedError("expiresAt must lie in the future.", field="expiresAt")
-    key = f"psg_{secrets.token_urlsafe(32)}"
-    fields = request.model_dump() | {
-        "id": uuid.uuid4(),
-        "prefix": key[:PREFIX_CHARS],
-        "ip_allow_list": list(dict.fromkeys(request.ip_allow_list)),
-    }
-    params = fields | {
-        "key_hash": sessions.hash_token(key),
-        "request_id": call.request_id,
-        "ip": call.ip,
-        "now": call.now,
-    }
-    connection.run(call, [(_queries["create_api_key"], None, params)])
-    return ApiKeyCreated(key=key, created_at=call.now, **fields)
-
-
-def revoke_api_key(call: Call, request: KeyPath) -> ApiKeyRevoked:
-    """End a key of the caller, at once where Redis can be told and within a minute where not.
-
-    Raises:
-        NotFoundError: the caller has no such key.
-    """
-    params = {
-        "id": request.key_id,
-        "request_id": call.request_id,
-        "ip": call.ip,
-        "now": call.now,
-    }
-    row = connection.fetch_one(call, _queries["revoke_api_key"], _RevokedRow, params)
-    if row is None:
-        raise LookupError("revoke_api_key answers a row or raises")
-    redis.flush([("DEL", sessions.redis_key(row.key_hash))])
-    return ApiKeyRevoked(id=row.id, revoked_at=row.revoked_at)

@@ -314,6 +314,7 @@ def test_keys_are_paged(platform: Platform, alice: Wallet) -> None:
         ({"expiresAt": "2026-07-24T12:00:00Z"}, "expiresAt"),
         ({"ipAllowList": ["10.0.0.1/8"]}, "ipAllowList.0"),
         ({"ipAllowList": ["nowhere"]}, "ipAllowList.0"),
+        ({"ipAllowList": ["fe80::1%eth0"]}, "ipAllowList.0"),
         ({"ipAllowList": ["::ffff:10.0.0.1"]}, "ipAllowList.0"),
         ({"ipAllowList": [f"10.0.0.{n}" for n in range(21)]}, "ipAllowList"),
     ],

@@ -9,7 +9,8 @@ from upstash_redis import Redis
 from presage import clock
 from presage.adapters import redis
 from presage.edge.limits import WINDOW_MS, Limit
-from tests.harness import Platform
+from presage.identity.sessions import hash_token
+from tests.harness import Platform, Wallet
 
 
 def test_a_route_has_a_limit_of_its_own(platform: Platform) -> None:
@@ -60,6 +61,24 @@ def test_an_api_key_has_a_limit_of_its_own(platform: Platform) -> None:
     ]
     # The first call finds no copy of the key in Redis to be counted by; the session's made the key.
     assert left == ["1000", "999", "998", "999"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "header", "name", "per_min"),
+    [("read", "authorization", "caller", 1_000), ("service", "x-service-key", "service", 10_000)],
+)
+def test_a_keys_limit_is_its_kinds(
+    scope: str, header: str, name: str, per_min: int, platform: Platform, admin: Wallet
+) -> None:
+    key = platform.api_key(admin, scope)
+    shown = {header: f"Bearer {key}" if header == "authorization" else key}
+    assert platform.call("get_wallet", headers=shown).status == 200
+    spent = Limit(name=name, subject=hash_token(key).hex(), per_min=per_min)
+    redis.flush([spent.command(clock.now_ms(), per_min - 1)])
+    assert platform.call("get_wallet", headers=shown).status == 200
+    refused = platform.call("get_wallet", headers=shown)
+    assert (refused.status, refused.body["details"]) == (429, {"limit": per_min})
+    assert platform.call("get_wallet", token=admin.token).status == 200
 
 
 def test_a_slip_costs_its_length(platform: Platform) -> None:
