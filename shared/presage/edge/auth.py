@@ -90,26 +90,29 @@ def _require_own_origin(headers: Mapping[str, str]) -> None:
 
 
 def from_copy(call: Call, shown: Credential, copy: str | None) -> Actor | None:
-    """Whom Redis's copy says, or None when there is none or it has ended.
+    """Whom Redis's copy says, or None when there is none, it has ended or the use does not fit it.
 
-    Raises:
-        UnauthorizedError: a service key in another's place, or another in its place.
-        ForbiddenError: a key used from an address that its owner did not allow.
+    What does not fit is left to Postgres, before which the sender's address is counted: a key in
+    the wrong place or from the wrong network must not borrow its owner's limit.
     """
     if copy is None:
         return None
     known = orjson.loads(copy)
     if known["expires_at"] and datetime.fromisoformat(known["expires_at"]) <= call.now:
         return None
-    return _actor(call, shown, known)
+    try:
+        return _actor(call, shown, known)
+    except (UnauthorizedError, ForbiddenError):
+        return None
 
 
 def from_postgres(call: Call, shown: Credential) -> tuple[Actor, Command]:
     """Whom the credential stands for by Postgres, and the command that leaves Redis a copy.
 
     Raises:
-        UnauthorizedError: there is no such session or key, or it ended, or as in `from_copy`.
-        ForbiddenError: as in `from_copy`.
+        UnauthorizedError: there is no such session or key, or it ended, or it is a service key in
+            another's place, or another in its place.
+        ForbiddenError: a key used from an address that its owner did not allow.
     """
     known: dict[str, Any]
     if shown.kind == "session":

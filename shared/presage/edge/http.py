@@ -153,15 +153,15 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
         self, call: Call, shown: auth.Credential, copy: str | None, now_ms: int
     ) -> Actor | None:
         """Whom the credential stands for; nobody, on a public route, when it is not usable."""
+        actor = auth.from_copy(call, shown, copy)
+        if actor is not None:
+            return actor
+        # An unknown token costs its sender's address, or guessing would be free of limits.
+        by_ip = [_anonymous(call)]
+        results = redis.flush([limit.command(now_ms) for limit in by_ip])
+        if results:
+            self._refuse_excess(by_ip, results, now_ms)
         try:
-            actor = auth.from_copy(call, shown, copy)
-            if actor is not None:
-                return actor
-            # An unknown token costs its sender's address, or guessing would be free of limits.
-            by_ip = [_anonymous(call)]
-            results = redis.flush([limit.command(now_ms) for limit in by_ip])
-            if results:
-                self._refuse_excess(by_ip, results, now_ms)
             actor, leave_copy = auth.from_postgres(call, shown)
         except (UnauthorizedError, ForbiddenError):
             if self.route.auth == "public":

@@ -81,6 +81,22 @@ def test_a_keys_limit_is_its_kinds(
     assert platform.call("get_wallet", token=admin.token).status == 200
 
 
+@pytest.mark.parametrize("in_place_of_a_service_key", [True, False])
+def test_a_misused_key_does_not_borrow_its_limit(
+    in_place_of_a_service_key: bool,
+    platform: Platform,
+) -> None:
+    wallet = platform.sign_in()
+    key = platform.api_key(wallet, "read", ipAllowList=["127.0.0.1"])
+    bearer = {"authorization": f"Bearer {key}"}
+    assert platform.call("get_wallet", headers=bearer).status == 200
+    shown = {"x-service-key": key} if in_place_of_a_service_key else bearer
+    statuses = [
+        platform.call("get_liveness", headers=shown, ip="203.0.113.7").status for _ in range(101)
+    ]
+    assert statuses == [200] * 100 + [429]
+
+
 def test_a_slip_costs_its_length(platform: Platform) -> None:
     wallet = platform.sign_in()
     assert platform.call("get_wallet", token=wallet.token).status == 200
