@@ -68,12 +68,17 @@ def schema_text() -> str:
 
 def _routes_table() -> str:
     rows = [
-        f"| `{route.method} {route.path}` | {route.summary} | {route.auth} | {_limit(route)} "
+        f"| `{route.method} {route.path}` | {route.summary} | {_who(route)} | {_limit(route)} "
         f"| {f'{route.cache_s} s' if route.cache_s else ''} | `{route.stem}` |"
         for route in ROUTES.values()
     ]
     head = "| route | what it does | who | limit | cached | stem |\n|---|---|---|---|---|---|\n"
     return head + "\n".join(rows) + "\n"
+
+
+def _who(route: Route) -> str:
+    """Who may call, and what an API key needs for it."""
+    return f"{route.auth}, {route.scope}" if route.auth in {"user", "admin"} else route.auth
 
 
 def _limit(route: Route) -> str:

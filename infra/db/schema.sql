@@ -468,7 +468,7 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone) RETURNS TABLE(operation_id uuid, market_id uuid, kind text, outcome smallint, size_lots bigint, amount_micros bigint, created_at timestamp with time zone, replayed boolean)
+CREATE FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone, p_request_id text DEFAULT NULL::text, p_ip text DEFAULT NULL::text) RETURNS TABLE(operation_id uuid, market_id uuid, kind text, outcome smallint, size_lots bigint, amount_micros bigint, created_at timestamp with time zone, replayed boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -537,7 +537,7 @@ begin
         raise exception using errcode = 'PR410', message = v_reason;
     elsif v_market.closed_only is null then
         raise exception using errcode = 'PR401', message = 'there is no such user';
-    elsif v_market.closed_only and p_kind in ('split', 'complete') then
+    elsif v_market.closed_only and p_kind in ('split', 'complete', 'convert') then
         raise exception using errcode = 'PR403', message = 'this account may only sell and cancel';
     elsif p_kind in ('convert', 'complete', 'redeem') and not v_market.is_exhaustive then
         raise exception using errcode = 'PR422', message = 'the outcomes are not exhaustive';
@@ -628,6 +628,10 @@ begin
         'created_at', v_now);
     insert into public.idempotency_keys (actor_id, route, key, request_hash, result, created_at)
     values (v_actor, 'change_shares', p_key, p_request_hash, v_result, v_now);
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (v_actor, 'change_shares', 'market', p_market_id::text, p_request_id, p_ip, v_result,
+        v_now);
     insert into public.outbox (topic, market_id, payload, created_at)
     values ('shares', p_market_id, v_result || jsonb_build_object('user_id', v_actor), v_now);
     return query select p_operation_id, p_market_id, p_kind, p_outcome, p_size_lots, v_amount,
@@ -661,6 +665,18 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.consume_ws_ticket(p_ticket_hash bytea, p_now timestamp with time zone) RETURNS TABLE(user_id uuid, address text, role text)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    with taken as (
+        update public.ws_tickets as t set consumed_at = p_now
+        where t.ticket_hash = p_ticket_hash and t.consumed_at is null and t.expires_at > p_now
+        returning t.user_id
+    )
+    select u.id, u.address, u.role from taken as t join public.users as u on u.id = t.user_id;
+$$;
+
 CREATE FUNCTION public.count_login_attempt(p_bucket text, p_now timestamp with time zone) RETURNS integer
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
@@ -669,6 +685,51 @@ CREATE FUNCTION public.count_login_attempt(p_bucket text, p_now timestamp with t
     values (p_bucket, date_trunc('minute', p_now), 1)
     on conflict (bucket, window_start) do update set attempts = a.attempts + 1
     returning attempts;
+$$;
+
+CREATE FUNCTION public.create_api_key(p_id uuid, p_name text, p_prefix text, p_key_hash bytea, p_scopes text[], p_ip_allow_list text[], p_expires_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    c_max_live constant integer := 10;
+    v_actor uuid := public.actor_id();
+    v_role  text;
+begin
+    select u.role into v_role from public.users as u where u.id = v_actor for no key update;
+    if not found then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    elsif 'admin' = any (p_scopes) and v_role = 'user' then
+        raise exception using errcode = 'PR403', column = 'scopes',
+            message = 'only an admin may make a key with the scope admin';
+    elsif 'service' = any (p_scopes) and v_role <> 'super_admin' then
+        raise exception using errcode = 'PR403', column = 'scopes',
+            message = 'only a super_admin may make a key with the scope service';
+    elsif (
+        select count(*) from public.api_keys as k
+        where k.user_id = v_actor and k.revoked_at is null
+          and (k.expires_at is null or k.expires_at > p_now)
+    ) >= c_max_live then
+        raise exception using errcode = 'PR409',
+            message = format('a user holds at most %s live keys: revoke one first', c_max_live);
+    end if;
+    insert into public.api_keys (
+        id, user_id, name, prefix, key_hash, scopes, ip_allow_list, created_at, expires_at
+    )
+    values (
+        p_id, v_actor, p_name, p_prefix, p_key_hash, p_scopes, p_ip_allow_list::cidr[], p_now,
+        p_expires_at
+    );
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, 'create_api_key', 'api_key', p_id::text, p_request_id, p_ip,
+        jsonb_build_object(
+            'name', p_name, 'prefix', p_prefix, 'scopes', p_scopes,
+            'ip_allow_list', p_ip_allow_list, 'expires_at', p_expires_at),
+        p_now
+    );
+end;
 $$;
 
 CREATE FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain text, p_message text, p_now timestamp with time zone, p_expires_at timestamp with time zone) RETURNS void
@@ -751,6 +812,23 @@ begin
     return query
     select o.outcome, o.label, o.label_bn, o.probability_bps
     from public.outcomes as o where o.market_id = p_market_id order by o.outcome;
+end;
+$$;
+
+CREATE FUNCTION public.create_ws_ticket(p_ticket_hash bytea, p_expires_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor uuid := public.actor_id();
+begin
+    if v_actor is null then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    end if;
+    insert into public.ws_tickets (ticket_hash, user_id, created_at, expires_at)
+    values (p_ticket_hash, v_actor, p_now, p_expires_at);
+    insert into public.audit_log (actor_id, action, resource, resource_id, request_id, ip, created_at)
+    values (v_actor, 'create_ws_ticket', 'user', v_actor::text, p_request_id, p_ip, p_now);
 end;
 $$;
 
@@ -1109,6 +1187,29 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.find_api_key(p_key_hash bytea, p_now timestamp with time zone) RETURNS TABLE(user_id uuid, address text, role text, expires_at timestamp with time zone, scopes text[], ip_allow_list text[])
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+begin
+    update public.api_keys as k set last_used_at = p_now
+    where k.id = (
+        select l.id from public.api_keys as l
+        where l.key_hash = p_key_hash and l.revoked_at is null
+          and (l.expires_at is null or l.expires_at > p_now)
+          and (l.last_used_at is null or l.last_used_at <= p_now - interval '1 minute')
+        for no key update skip locked
+    );
+    return query
+    select u.id, u.address, u.role, k.expires_at, k.scopes, k.ip_allow_list::text[]
+    from public.api_keys as k
+    join public.users as u on u.id = k.user_id
+    where k.key_hash = p_key_hash and k.revoked_at is null
+      and (k.expires_at is null or k.expires_at > p_now);
+end;
+$$;
+
 CREATE FUNCTION public.find_outcome(p_market text, p_outcome text, p_position text) RETURNS TABLE(market_id uuid, outcome smallint, "position" text, label text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
     SET search_path TO ''
@@ -1183,6 +1284,15 @@ begin
     insert into public.outbox (topic, market_id, payload, created_at)
     values ('trading_status', p_market_id, '{"tradingStatus": "halted"}', p_now);
     return true;
+end;
+$$;
+
+CREATE FUNCTION public.keep_audit_log() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+    raise exception using errcode = 'PR403', message = 'the audit log is append only';
 end;
 $$;
 
@@ -2686,6 +2796,29 @@ CREATE FUNCTION public.replayed_order(p_order_id uuid) RETURNS TABLE(order_id uu
     where o.id = p_order_id
 $$;
 
+CREATE FUNCTION public.revoke_api_key(p_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id uuid, revoked_at timestamp with time zone, key_hash bytea)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    v_actor uuid := public.actor_id();
+begin
+    perform from public.api_keys as k where k.id = p_id and k.user_id = v_actor for no key update;
+    if not found then
+        raise exception using errcode = 'PR404', column = 'key_id',
+            message = 'you have no such key';
+    end if;
+    update public.api_keys as k set revoked_at = p_now where k.id = p_id and k.revoked_at is null;
+    if found then
+        insert into public.audit_log
+            (actor_id, action, resource, resource_id, request_id, ip, created_at)
+        values (v_actor, 'revoke_api_key', 'api_key', p_id::text, p_request_id, p_ip, p_now);
+    end if;
+    return query select k.id, k.revoked_at, k.key_hash from public.api_keys as k where k.id = p_id;
+end;
+$$;
+
 CREATE FUNCTION public.revoke_sessions(p_ip text, p_request_id text, p_now timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2983,6 +3116,94 @@ begin
         where a.id = s.id and s.delta <> 0
     )
     select count(*)::integer, coalesce(sum(d.amount), 0)::bigint from due as d;
+end;
+$$;
+
+CREATE FUNCTION public.update_user(p_user_id uuid, p_role text, p_closed_only boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id uuid, address text, display_name text, role text, closed_only boolean, created_at timestamp with time zone, cancelled_orders integer, more_orders boolean, hashes bytea[])
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    c_max_orders   constant integer := 1000;
+    c_max_sessions constant integer := 1000;
+    v_actor      uuid := public.actor_id();
+    v_actor_role text;
+    v_supers     integer;
+    v_old        public.users;
+    v_new        public.users;
+    v_orders     uuid[];
+    v_cancelled  integer := 0;
+begin
+    if p_role is null and p_closed_only is null then
+        raise exception using errcode = 'PR400', column = 'role',
+            message = 'give a role, closedOnly or both';
+    end if;
+    select count(*) filter (where l.role = 'super_admin'),
+           max(l.role) filter (where l.id = v_actor)
+    into v_supers, v_actor_role
+    from (
+        select u.id, u.role from public.users as u
+        where u.role = 'super_admin' or u.id in (p_user_id, v_actor)
+        order by u.id
+        for no key update
+    ) as l;
+    select u.* into v_old from public.users as u where u.id = p_user_id;
+    if coalesce(v_actor_role, 'user') = 'user' then
+        raise exception using errcode = 'PR403', message = 'only an admin may do this';
+    elsif v_old.id is null then
+        raise exception using errcode = 'PR404', column = 'user_id',
+            message = 'there is no such user';
+    elsif v_actor_role <> 'super_admin' and 'super_admin' in (v_old.role, p_role) then
+        raise exception using errcode = 'PR403', message = 'only a super_admin may do this';
+    elsif v_old.role = 'super_admin' and p_role <> 'super_admin' and v_supers = 1 then
+        raise exception using errcode = 'PR409', column = 'role',
+            message = 'the last super_admin stays';
+    elsif p_user_id = v_actor then
+        raise exception using errcode = 'PR403', message = 'nobody changes their own account';
+    end if;
+
+    update public.users as u set
+        role = coalesce(p_role, u.role), closed_only = coalesce(p_closed_only, u.closed_only)
+    where u.id = p_user_id
+    returning u.* into v_new;
+    if v_new.closed_only then
+        select array_agg(s.id) into v_orders
+        from (
+            select o.id from public.orders as o
+            where o.user_id = p_user_id and o.is_open and o.side = 'BUY'
+            order by o.seq
+            limit c_max_orders
+        ) as s;
+        perform from public.markets as m
+        where m.id in (select o.market_id from public.orders as o where o.id = any (v_orders))
+        order by m.id
+        for no key update;
+        select count(*) into v_cancelled
+        from public.release_orders(v_orders, 'cancelled', public.effective_now(p_now));
+    end if;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, 'update_user', 'user', p_user_id::text, p_request_id, p_ip,
+        jsonb_build_object(
+            'from', jsonb_build_object('role', v_old.role, 'closed_only', v_old.closed_only),
+            'to', jsonb_build_object('role', v_new.role, 'closed_only', v_new.closed_only),
+            'reason', p_reason, 'cancelled_orders', v_cancelled),
+        p_now
+    );
+    return query
+    select v_new.id, v_new.address, v_new.display_name, v_new.role, v_new.closed_only,
+        v_new.created_at, v_cancelled, coalesce(cardinality(v_orders), 0) = c_max_orders,
+        array(
+            (select s.token_hash from public.sessions as s
+             where s.user_id = p_user_id and s.revoked_at is null and s.expires_at > p_now
+             order by s.created_at desc limit c_max_sessions)
+            union all
+            select k.key_hash from public.api_keys as k
+            where k.user_id = p_user_id and k.revoked_at is null
+              and (k.expires_at is null or k.expires_at > p_now)
+        );
 end;
 $$;
 
@@ -3387,6 +3608,26 @@ CREATE TABLE public.accounts (
     CONSTRAINT accounts_of_people_are_above_zero CHECK (((id > 0) = (user_id IS NOT NULL)))
 )
 WITH (fillfactor='50');
+
+CREATE TABLE public.api_keys (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    prefix text NOT NULL,
+    key_hash bytea NOT NULL,
+    scopes text[] NOT NULL,
+    ip_allow_list cidr[] DEFAULT '{}'::cidr[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT api_keys_allow_at_most_twenty_networks CHECK ((cardinality(ip_allow_list) <= 20)),
+    CONSTRAINT api_keys_end_after_they_start CHECK ((expires_at > created_at)),
+    CONSTRAINT api_keys_for_services_do_nothing_else CHECK (((NOT ('service'::text = ANY (scopes))) OR (cardinality(scopes) = 1))),
+    CONSTRAINT api_keys_hash_is_sha256 CHECK ((length(key_hash) = 32)),
+    CONSTRAINT api_keys_name_is_short CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT api_keys_scopes_are_known CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['read'::text, 'trade'::text, 'admin'::text, 'service'::text])))
+);
 
 CREATE TABLE public.audit_log (
     id bigint NOT NULL,
@@ -3891,11 +4132,27 @@ CREATE TABLE public.workflow_runs (
     CONSTRAINT workflow_runs_status_is_known CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'partial'::text, 'failed'::text])))
 );
 
+CREATE TABLE public.ws_tickets (
+    ticket_hash bytea NOT NULL,
+    user_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    consumed_at timestamp with time zone,
+    CONSTRAINT ws_tickets_end_after_they_start CHECK ((expires_at > created_at)),
+    CONSTRAINT ws_tickets_hash_is_sha256 CHECK ((length(ticket_hash) = 32))
+);
+
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_are_one_for_each_owner UNIQUE NULLS NOT DISTINCT (kind, user_id, market_id);
 
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_hash_is_used_once UNIQUE (key_hash);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
@@ -4005,9 +4262,16 @@ ALTER TABLE ONLY public.workflow_runs
 ALTER TABLE ONLY public.workflow_runs
     ADD CONSTRAINT workflow_runs_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.ws_tickets
+    ADD CONSTRAINT ws_tickets_pkey PRIMARY KEY (ticket_hash);
+
 CREATE INDEX accounts_by_market ON public.accounts USING btree (market_id) WHERE (market_id IS NOT NULL);
 
 CREATE INDEX accounts_by_user ON public.accounts USING btree (user_id) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX api_keys_by_user ON public.api_keys USING btree (user_id, created_at DESC, id DESC);
+
+CREATE INDEX api_keys_over ON public.api_keys USING btree (LEAST(revoked_at, expires_at));
 
 CREATE INDEX audit_log_by_actor ON public.audit_log USING btree (actor_id, created_at DESC);
 
@@ -4083,9 +4347,17 @@ CREATE INDEX transfers_into_people ON public.transfers USING btree (credit_accou
 
 CREATE INDEX transfers_out_of_people ON public.transfers USING btree (debit_account, id) WHERE (debit_account > 0);
 
+CREATE INDEX users_newest_first ON public.users USING btree (created_at DESC, id DESC);
+
+CREATE INDEX users_super_admins ON public.users USING btree (id) WHERE (role = 'super_admin'::text);
+
 CREATE INDEX workflow_runs_by_group ON public.workflow_runs USING btree (group_run_id) WHERE (group_run_id IS NOT NULL);
 
 CREATE INDEX workflow_runs_by_start ON public.workflow_runs USING btree (started_at DESC);
+
+CREATE INDEX ws_tickets_by_expiry ON public.ws_tickets USING btree (expires_at);
+
+CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.keep_audit_log();
 
 CREATE TRIGGER markets_are_listed AFTER INSERT OR UPDATE OF created_at, closes_at ON public.markets FOR EACH ROW EXECUTE FUNCTION public.list_market();
 
@@ -4098,6 +4370,9 @@ ALTER TABLE ONLY public.accounts
 
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.market_clarifications
     ADD CONSTRAINT market_clarifications_author_fkey FOREIGN KEY (author) REFERENCES public.users(id);
@@ -4165,11 +4440,22 @@ ALTER TABLE ONLY public.settlements
 ALTER TABLE ONLY public.settlements
     ADD CONSTRAINT settlements_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
+ALTER TABLE ONLY public.ws_tickets
+    ADD CONSTRAINT ws_tickets_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY accounts_are_open_to_staff ON public.accounts TO presage_admin, presage_worker USING (true) WITH CHECK (true);
 
 CREATE POLICY accounts_are_seen_by_their_owner ON public.accounts FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
+ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY api_keys_are_seen_by_admins ON public.api_keys FOR SELECT TO presage_admin USING (true);
+
+CREATE POLICY api_keys_are_seen_by_their_owner ON public.api_keys FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
+CREATE POLICY api_keys_are_swept_by_workers ON public.api_keys TO presage_worker USING (true);
 
 ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
 
@@ -4257,6 +4543,10 @@ CREATE POLICY users_are_open_to_staff ON public.users TO presage_admin, presage_
 
 CREATE POLICY users_see_themselves ON public.users TO presage_api USING ((id = ( SELECT public.actor_id() AS actor_id))) WITH CHECK ((id = ( SELECT public.actor_id() AS actor_id)));
 
+ALTER TABLE public.ws_tickets ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY ws_tickets_are_swept_by_workers ON public.ws_tickets TO presage_worker USING (true);
+
 GRANT ALL ON SCHEMA public TO presage_owner;
 GRANT USAGE ON SCHEMA public TO presage_api;
 GRANT USAGE ON SCHEMA public TO presage_admin;
@@ -4293,20 +4583,30 @@ GRANT ALL ON FUNCTION public.cancel_orders(p_market_id uuid, p_now timestamp wit
 
 REVOKE ALL ON FUNCTION public.cash_account(p_user_id uuid) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone) TO presage_api;
+REVOKE ALL ON FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone, p_request_id text, p_ip text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone, p_request_id text, p_ip text) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.clarify_market(p_market_id uuid, p_body text, p_body_bn text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.clarify_market(p_market_id uuid, p_body text, p_body_bn text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
+REVOKE ALL ON FUNCTION public.consume_ws_ticket(p_ticket_hash bytea, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.consume_ws_ticket(p_ticket_hash bytea, p_now timestamp with time zone) TO presage_api;
+GRANT ALL ON FUNCTION public.consume_ws_ticket(p_ticket_hash bytea, p_now timestamp with time zone) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.count_login_attempt(p_bucket text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.count_login_attempt(p_bucket text, p_now timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.create_api_key(p_id uuid, p_name text, p_prefix text, p_key_hash bytea, p_scopes text[], p_ip_allow_list text[], p_expires_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_api_key(p_id uuid, p_name text, p_prefix text, p_key_hash bytea, p_scopes text[], p_ip_allow_list text[], p_expires_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain text, p_message text, p_now timestamp with time zone, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain text, p_message text, p_now timestamp with time zone, p_expires_at timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+
+REVOKE ALL ON FUNCTION public.create_ws_ticket(p_ticket_hash bytea, p_expires_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_ws_ticket(p_ticket_hash bytea, p_expires_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.decide_dispute(p_market_id uuid, p_payout_bps integer[], p_upheld boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.decide_dispute(p_market_id uuid, p_payout_bps integer[], p_upheld boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
@@ -4327,6 +4627,10 @@ GRANT ALL ON FUNCTION public.expire_orders(p_limit integer, p_now timestamp with
 REVOKE ALL ON FUNCTION public.fifo_positions(p_market_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.fifo_positions(p_market_id uuid) TO presage_api;
 
+REVOKE ALL ON FUNCTION public.find_api_key(p_key_hash bytea, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.find_api_key(p_key_hash bytea, p_now timestamp with time zone) TO presage_api;
+GRANT ALL ON FUNCTION public.find_api_key(p_key_hash bytea, p_now timestamp with time zone) TO presage_admin;
+
 REVOKE ALL ON FUNCTION public.find_outcome(p_market text, p_outcome text, p_position text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.find_outcome(p_market text, p_outcome text, p_position text) TO presage_api;
 GRANT ALL ON FUNCTION public.find_outcome(p_market text, p_outcome text, p_position text) TO presage_admin;
@@ -4339,6 +4643,8 @@ GRANT ALL ON FUNCTION public.find_session(p_token_hash bytea, p_now timestamp wi
 
 REVOKE ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.keep_audit_log() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.keep_search_text() FROM PUBLIC;
 
@@ -4420,6 +4726,9 @@ REVOKE ALL ON FUNCTION public.replayed_batch(p_order_ids uuid[], p_refusals json
 
 REVOKE ALL ON FUNCTION public.replayed_order(p_order_id uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.revoke_api_key(p_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.revoke_api_key(p_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+
 REVOKE ALL ON FUNCTION public.revoke_sessions(p_ip text, p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.revoke_sessions(p_ip text, p_request_id text, p_now timestamp with time zone) TO presage_api;
 
@@ -4445,6 +4754,9 @@ GRANT ALL ON FUNCTION public.snapshot_prices(p_now timestamp with time zone) TO 
 REVOKE ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.update_user(p_user_id uuid, p_role text, p_closed_only boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.update_user(p_user_id uuid, p_role text, p_closed_only boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
 REVOKE ALL ON FUNCTION public.used_key(p_actor_id uuid, p_route text, p_key text, p_request_hash bytea) FROM PUBLIC;
 
@@ -4474,6 +4786,38 @@ REVOKE ALL ON FUNCTION public.write_trades(p_orders public.order_draft[], p_take
 GRANT SELECT ON TABLE public.accounts TO presage_api;
 GRANT SELECT ON TABLE public.accounts TO presage_admin;
 GRANT SELECT ON TABLE public.accounts TO presage_worker;
+
+GRANT SELECT,DELETE ON TABLE public.api_keys TO presage_worker;
+
+GRANT SELECT(id) ON TABLE public.api_keys TO presage_api;
+GRANT SELECT(id) ON TABLE public.api_keys TO presage_admin;
+
+GRANT SELECT(user_id) ON TABLE public.api_keys TO presage_api;
+GRANT SELECT(user_id) ON TABLE public.api_keys TO presage_admin;
+
+GRANT SELECT(name) ON TABLE public.api_keys TO presage_api;
+GRANT SELECT(name) ON TABLE public.api_keys TO presage_admin;
+
+GRANT SELECT(prefix) ON TABLE public.api_keys TO presage_api;
+GRANT SELECT(prefix) ON TABLE public.api_keys TO presage_admin;
+
+GRANT SELECT(scopes) ON TABLE public.api_keys TO presage_api;
+GRANT SELECT(scopes) ON TABLE public.api_keys TO presage_admin;
+
+GRANT SELECT(ip_allow_list) ON TABLE public.api_keys TO presage_api;
+GRANT SELECT(ip_allow_list) ON TABLE public.api_keys TO presage_admin;
+
+GRANT SELECT(created_at) ON TABLE public.api_keys TO presage_api;
+GRANT SELECT(created_at) ON TABLE public.api_keys TO presage_admin;
+
+GRANT SELECT(expires_at) ON TABLE public.api_keys TO presage_api;
+GRANT SELECT(expires_at) ON TABLE public.api_keys TO presage_admin;
+
+GRANT SELECT(last_used_at) ON TABLE public.api_keys TO presage_api;
+GRANT SELECT(last_used_at) ON TABLE public.api_keys TO presage_admin;
+
+GRANT SELECT(revoked_at) ON TABLE public.api_keys TO presage_api;
+GRANT SELECT(revoked_at) ON TABLE public.api_keys TO presage_admin;
 
 GRANT SELECT,INSERT ON TABLE public.audit_log TO presage_api;
 GRANT SELECT,INSERT ON TABLE public.audit_log TO presage_admin;
@@ -4586,3 +4930,5 @@ GRANT UPDATE(closed_only) ON TABLE public.users TO presage_admin;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workflow_runs TO presage_worker;
 GRANT SELECT ON TABLE public.workflow_runs TO presage_admin;
+
+GRANT SELECT,DELETE ON TABLE public.ws_tickets TO presage_worker;

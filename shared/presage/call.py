@@ -6,22 +6,32 @@ from datetime import datetime
 from typing import Literal
 
 Role = Literal["user", "admin", "super_admin"]
+KeyScope = Literal["read", "trade", "admin", "service"]
 Zone = Literal["api", "admin", "worker"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """A signed-in caller."""
+    """A signed-in caller: by a session, which may do all that its user may, or by an API key.
+
+    `session_hash` is the hash of what the caller showed. `scopes` is what a key is good for now,
+    or None for a session.
+    """
 
     user_id: uuid.UUID
     address: str
     role: Role
     session_hash: bytes
+    scopes: frozenset[str] | None = None
 
     @property
     def is_admin(self) -> bool:
         """Whether admin routes are open to this caller."""
         return self.role != "user"
+
+    def may(self, scope: str) -> bool:
+        """Whether what the caller showed is enough for a route of this scope."""
+        return self.scopes is None or scope in self.scopes
 
 
 @dataclass(kw_only=True)

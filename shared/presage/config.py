@@ -87,6 +87,14 @@ SETTINGS = {
             meaning="comma-separated web origins that may call with a cookie",
             default="",
         ),
+        Setting(
+            name="ORIGIN_SECRET",
+            meaning="what the front (CloudFront) sends in x-origin-secret, two comma-separated"
+            " while it changes; when set, nobody else is let in and its word on the caller's"
+            " address is taken",
+            default="",
+            secret=True,
+        ),
         Setting(name="SENTRY_DSN", meaning="where unhandled errors go, if anywhere", default=""),
         Setting(
             name="PRESAGE_CLOCK_FILE",

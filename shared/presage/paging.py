@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import uuid
 from datetime import datetime
 
 import orjson
@@ -31,6 +32,18 @@ def moment_of(part: int | str) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise ValidationFailedError("cursor is not one of ours.", field="cursor")
     return moment
+
+
+def uuid_of(part: int | str) -> uuid.UUID:
+    """A mark's part that is an id.
+
+    Raises:
+        ValidationFailedError: it is none.
+    """
+    try:
+        return uuid.UUID(str(part))
+    except ValueError:
+        raise ValidationFailedError("cursor is not one of ours.", field="cursor") from None
 
 
 def _fits(part: object, kind: type[int] | type[str]) -> bool:

@@ -11,11 +11,12 @@ from typing import Literal, TypedDict, Unpack, cast
 from presage.call import Zone
 
 type Auth = Literal["public", "user", "admin", "qstash"]
-type Scope = Literal["read", "trade", "admin", "service"]
+type Scope = Literal["read", "trade", "admin", "session", "none"]
 type Idempotency = Literal["safe", "natural", "repeats", "client_order_id", "key", "message_id"]
 
 USUAL_LIMIT_PER_MIN = 1_000
 ANONYMOUS_LIMIT_PER_MIN = 100
+SERVICE_LIMIT_PER_MIN = 10_000
 
 
 type Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -31,6 +32,7 @@ class _Policy(TypedDict, total=False):
     login: bool
     cache_s: int
     document: str
+    direct: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,7 @@ class Route:
 
     Attributes:
         auth: who may call: anyone, a signed-in user, an admin, or QStash (and operators).
-        scope: what a key needs for it.
+        scope: what an API key needs for it; `session` is open to sessions only, `none` to neither.
         idempotency: `safe` reads; `natural` converges when repeated; `repeats` does it again;
             `key` needs an Idempotency-Key header; otherwise the key's name.
         limit_per_min: a limit of this route's own, on top of the general one of its caller.
@@ -48,6 +50,7 @@ class Route:
         login: it counts in Postgres when Redis is down.
         cache_s: how long its answer is kept, for everybody alike; 0 is never.
         document: the content type of an answer without envelope, in place of JSON or beside it.
+        direct: it answers those too who did not come through the front that ORIGIN_SECRET names.
         slot_s: a workflow's slot: it completes once in each.
         retries: how often QStash tries a workflow again.
     """
@@ -67,6 +70,7 @@ class Route:
     login: bool = False
     cache_s: int = 0
     document: str = ""
+    direct: bool = False
     slot_s: int = 0
     retries: int = 3
 
@@ -115,7 +119,7 @@ def _workflow(
         method="POST",
         path=f"/workflows/{stem.replace('_', '-')}",
         auth="qstash",
-        scope="service",
+        scope="none",
         idempotency="message_id",
         summary=summary,
         slot_s=slot_s,
@@ -134,9 +138,29 @@ _TABLE = (
          "public", "read", "natural", "Exchange a signed message for a session",
          limit_per_min=10, limit_by="ip", login=True),
     _api("get_session", "identity", "GET /auth/session",
-         "user", "read", "safe", "Who am I, and until when"),
+         "user", "session", "safe", "Who am I, and until when"),
     _api("logout", "identity", "POST /auth/logout",
-         "user", "read", "natural", "Revoke every session of the caller"),
+         "user", "session", "natural", "Revoke every session of the caller"),
+    # keys and tickets
+    _api("list_api_keys", "identity", "GET /auth/api-keys",
+         "user", "session", "safe", "The caller's API keys, newest first"),
+    _api("create_api_key", "identity", "POST /auth/api-keys",
+         "user", "session", "repeats", "Make an API key, which is shown this once",
+         status=201, limit_per_min=10),
+    _api("revoke_api_key", "identity", "DELETE /auth/api-keys/{key_id}",
+         "user", "session", "natural", "End an API key"),
+    _api("create_ws_ticket", "identity", "POST /auth/ws-ticket",
+         "user", "read", "repeats", "A ticket for one WebSocket handshake within a minute",
+         status=201, limit_per_min=30),
+    # administration
+    _api("list_users", "identity", "GET /admin/users",
+         "admin", "admin", "safe", "Users, newest first, searched and filtered by role"),
+    _api("get_user", "identity", "GET /admin/users/{user_id}",
+         "admin", "admin", "safe", "One user, with how many sessions and keys are open"),
+    _api("update_user", "identity", "PUT /admin/users/{user_id}",
+         "admin", "admin", "natural", "Grant or take a role; close an account to new positions"),
+    _api("list_audit_log", "identity", "GET /admin/audit-log",
+         "admin", "admin", "safe", "What was done by whom, newest first"),
     # markets
     _api("propose_market", "markets", "POST /markets",
          "user", "trade", "repeats", "Propose a market", status=201, limit_per_min=30),
@@ -218,7 +242,7 @@ _TABLE = (
     _api("get_health", "ops", "GET /health",
          "public", "read", "safe", "Whether the platform and what it stands on are well"),
     _api("get_liveness", "ops", "GET /health/live",
-         "public", "read", "safe", "Whether the function runs at all"),
+         "public", "read", "safe", "Whether the function runs at all", direct=True),
     _api("get_openapi", "ops", "GET /openapi.json",
          "public", "read", "safe", "This API as an OpenAPI 3.1 document",
          document="application/vnd.oai.openapi+json;version=3.1"),

@@ -8,11 +8,13 @@
 -- They close with trading. Money in or out is shared equally among the shares, odd micros to the
 -- first outcomes (YES before NO); convert hands its NO's cost on and realises nothing.
 -- p_key is required: a repeat answers the first result. amount_micros is what the cash gained.
+-- p_request_id and p_ip are for the audit log; code of before they were there leaves them out.
 -- Raises PR400 (kind, outcome, size, idempotency_key), PR401, PR402, PR403, PR404, PR410, PR411,
 -- PR422 (not exhaustive).
 create or replace function public.change_shares(
     p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text,
-    p_request_hash bytea, p_operation_id uuid, p_now timestamptz
+    p_request_hash bytea, p_operation_id uuid, p_now timestamptz,
+    p_request_id text default null, p_ip text default null
 ) returns table (
     operation_id uuid, market_id uuid, kind text, outcome smallint, size_lots bigint,
     amount_micros bigint, created_at timestamptz, replayed boolean
@@ -84,7 +86,7 @@ begin
         raise exception using errcode = 'PR410', message = v_reason;
     elsif v_market.closed_only is null then
         raise exception using errcode = 'PR401', message = 'there is no such user';
-    elsif v_market.closed_only and p_kind in ('split', 'complete') then
+    elsif v_market.closed_only and p_kind in ('split', 'complete', 'convert') then
         raise exception using errcode = 'PR403', message = 'this account may only sell and cancel';
     elsif p_kind in ('convert', 'complete', 'redeem') and not v_market.is_exhaustive then
         raise exception using errcode = 'PR422', message = 'the outcomes are not exhaustive';
@@ -175,6 +177,10 @@ begin
         'created_at', v_now);
     insert into public.idempotency_keys (actor_id, route, key, request_hash, result, created_at)
     values (v_actor, 'change_shares', p_key, p_request_hash, v_result, v_now);
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (v_actor, 'change_shares', 'market', p_market_id::text, p_request_id, p_ip, v_result,
+        v_now);
     insert into public.outbox (topic, market_id, payload, created_at)
     values ('shares', p_market_id, v_result || jsonb_build_object('user_id', v_actor), v_now);
     return query select p_operation_id, p_market_id, p_kind, p_outcome, p_size_lots, v_amount,
@@ -182,8 +188,8 @@ begin
 end;
 $$;
 revoke execute on function public.change_shares(
-    uuid, text, smallint, bigint, text, bytea, uuid, timestamptz
+    uuid, text, smallint, bigint, text, bytea, uuid, timestamptz, text, text
 ) from public;
 grant execute on function public.change_shares(
-    uuid, text, smallint, bigint, text, bytea, uuid, timestamptz
+    uuid, text, smallint, bigint, text, bytea, uuid, timestamptz, text, text
 ) to presage_api;

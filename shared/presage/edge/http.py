@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from presage import clock, metrics, traffic
 from presage.adapters import redis
 from presage.call import Actor, Call
-from presage.edge import auth, cache, limits, reporting
+from presage.edge import auth, cache, limits, origin, reporting
 from presage.edge.request import Request
 from presage.errors import (
     ForbiddenError,
@@ -31,7 +31,13 @@ from presage.errors import (
     ValidationFailedError,
 )
 from presage.identity import sessions
-from presage.routes import ANONYMOUS_LIMIT_PER_MIN, ROUTES, USUAL_LIMIT_PER_MIN, Route
+from presage.routes import (
+    ANONYMOUS_LIMIT_PER_MIN,
+    ROUTES,
+    SERVICE_LIMIT_PER_MIN,
+    USUAL_LIMIT_PER_MIN,
+    Route,
+)
 from presage.schema import Document, Page, RequestModel, ResponseModel
 
 MAX_PROBLEMS = 20
@@ -90,6 +96,7 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
         return answer
 
     def _serve(self, call: Call, request: Request) -> Answer:
+        call.ip = origin.caller_ip(request, self.route)
         stored = self._admit(call, request)
         if stored.entry is not None:
             return cache.answer(call, self.route, stored.entry, request.headers, SECURITY_HEADERS)
@@ -128,9 +135,9 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
             sessions.count_login_attempt(call, self.route.stem, self.route.limit_per_min)
         if shown:
             copy = results[-2 if self.route.cache_s else -1] if results else None
-            call.actor = self._session(call, shown, copy, now_ms)
+            call.actor = self._caller(call, shown, copy, now_ms)
         if self.route.auth != "public":
-            auth.require(call.actor, admin=self.route.auth == "admin")
+            auth.require(call.actor, self.route)
         return cache.found(results[-1]) if results and self.route.cache_s else cache.NOTHING
 
     def _shown(self, request: Request) -> auth.Credential | None:
@@ -142,10 +149,11 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
                 return None
             raise
 
-    def _session(
+    def _caller(
         self, call: Call, shown: auth.Credential, copy: str | None, now_ms: int
     ) -> Actor | None:
-        actor = auth.from_copy(shown.token_hash, copy, call.now)
+        """Whom the credential stands for; nobody, on a public route, when it is not usable."""
+        actor = auth.from_copy(call, shown, copy)
         if actor is not None:
             return actor
         # An unknown token costs its sender's address, or guessing would be free of limits.
@@ -155,7 +163,7 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
             self._refuse_excess(by_ip, results, now_ms)
         try:
             actor, leave_copy = auth.from_postgres(call, shown)
-        except UnauthorizedError:
+        except (UnauthorizedError, ForbiddenError):
             if self.route.auth == "public":
                 return None
             raise
@@ -163,16 +171,7 @@ class Api[RequestT: RequestModel, ResponseT: ResponseModel]:
         return actor
 
     def _limits(self, call: Call, shown: auth.Credential | None) -> list[limits.Limit]:
-        caller = (
-            limits.Limit(
-                name="caller",
-                subject=shown.token_hash.hex(),
-                per_min=USUAL_LIMIT_PER_MIN,
-                only_with=shown.redis_key,
-            )
-            if shown
-            else _anonymous(call)
-        )
+        caller = _of_credential(shown) if shown else _anonymous(call)
         if not self.route.limit_per_min:
             return [caller]
         by_ip = self.route.limit_by == "ip"
@@ -288,6 +287,17 @@ def _answer(call: Call, status: int, body: str, headers: dict[str, str]) -> Answ
     if call.cookies:
         answer["cookies"] = call.cookies
     return answer
+
+
+def _of_credential(shown: auth.Credential) -> limits.Limit:
+    """By its hash, which is all that is known of it when the flush leaves."""
+    is_service = shown.kind == "service"
+    return limits.Limit(
+        name="service" if is_service else "caller",
+        subject=shown.token_hash.hex(),
+        per_min=SERVICE_LIMIT_PER_MIN if is_service else USUAL_LIMIT_PER_MIN,
+        only_with=shown.redis_key,
+    )
 
 
 def _anonymous(call: Call) -> limits.Limit:

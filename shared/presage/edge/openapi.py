@@ -19,7 +19,7 @@ type Schema = dict[str, Any]
 
 _REF = "#/components/schemas/{model}"
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
-_COMMON_ERRORS = (400, 429, 500, 503)
+_COMMON_ERRORS = (400, 403, 429, 500, 503)
 
 
 def document(handlers: Mapping[str, Handler], version: str) -> Schema:
@@ -55,8 +55,13 @@ def document(handlers: Mapping[str, Handler], version: str) -> Schema:
                 }
             },
             "securitySchemes": {
-                "session": {"type": "http", "scheme": "bearer"},
+                "session": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "a session's token, or an API key (psg_...)",
+                },
                 "cookie": {"type": "apiKey", "in": "cookie", "name": "session-token"},
+                "serviceKey": {"type": "apiKey", "in": "header", "name": "x-service-key"},
                 "qstash": {"type": "apiKey", "in": "header", "name": "Upstash-Signature"},
             },
         },
@@ -98,14 +103,25 @@ def _operation(handler: Handler, schemas: Schema, refs: Mapping[str, Schema]) ->
         )
     if parameters:
         operation["parameters"] = parameters
+    operation["security"] = _security(route)
+    if route.auth in {"user", "admin"}:
+        operation["description"] = (
+            "Needs a session: an API key may not call it."
+            if route.scope == "session"
+            else f"An API key needs the scope {route.scope}."
+        )
+    return operation
+
+
+def _security(route: Route) -> list[Schema]:
+    service: list[Schema] = [{"serviceKey": []}] if route.scope == "read" else []
     match route.auth:
         case "user" | "admin":
-            operation["security"] = [{"session": []}, {"cookie": []}]
+            return [{"session": []}, {"cookie": []}, *service]
         case "qstash":
-            operation["security"] = [{"qstash": []}]
+            return [{"qstash": []}]
         case "public":
-            operation["security"] = [{}, {"session": []}]
-    return operation
+            return [{}, {"session": []}, *service]
 
 
 def _parameters(route: Route, model: Schema) -> tuple[list[Schema], set[str]]:
@@ -171,7 +187,7 @@ def _envelope(handler: Handler, data: Schema) -> Schema:
 def _error_statuses(route: Route) -> list[int]:
     statuses = set(_COMMON_ERRORS)
     if route.auth != "public":
-        statuses |= {401, 403}
+        statuses.add(401)
     if "{" in route.path:
         statuses.add(404)
     if route.method != "GET":

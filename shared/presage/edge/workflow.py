@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 from presage import clock, config, metrics
 from presage.adapters import qstash
 from presage.call import Call
-from presage.edge import auth, cache, http, reporting
+from presage.edge import auth, cache, http, origin, reporting
 from presage.edge.request import Request, json_object
 from presage.errors import (
     PresageError,
@@ -87,6 +87,7 @@ class Workflow:
         return answer
 
     def _serve(self, call: Call, request: Request) -> http.Answer:
+        call.ip = origin.caller_ip(request, self.route)
         raw = request.body_bytes()
         by_operator = self._authenticate(request, raw)
         body = self._read(raw)

@@ -50,8 +50,8 @@ def cookie(token: str) -> str:
 
 
 def redis_key(token_hash: bytes) -> str:
-    """Where Redis keeps the minute's copy of a session."""
-    return f"session:{token_hash.hex()}"
+    """Where Redis keeps the minute's copy of whom a session or an API key stands for."""
+    return f"caller:{token_hash.hex()}"
 
 
 def find(call: Call, token_hash: bytes) -> Session | None:

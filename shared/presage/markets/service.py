@@ -8,7 +8,7 @@ from typing import Any, Literal
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
-from presage.errors import NotFoundError, ValidationFailedError
+from presage.errors import NotFoundError
 from presage.markets import history
 from presage.markets.models import (
     GetBook,
@@ -38,7 +38,7 @@ from presage.markets.views import (
     TradeView,
 )
 from presage.money import BPS
-from presage.paging import decode, encode, moment_of
+from presage.paging import decode, encode, moment_of, uuid_of
 from presage.schema import Page, Pagination
 
 _queries = beside(__file__)
@@ -146,7 +146,7 @@ def list_markets(call: Call, request: ListMarkets) -> Page[MarketSummary]:
     mark = decode(request.cursor, int, str)
     params = request.model_dump(exclude={"cursor", "page"}) | {
         "after_key": mark[0] if mark else None,
-        "after_id": _uuid(mark[1]) if mark else None,
+        "after_id": uuid_of(mark[1]) if mark else None,
         "offset": 0 if mark else (request.page - 1) * request.limit,
         "count_limit": MAX_TOTAL + 1,
         "now": call.now,
@@ -428,10 +428,3 @@ def _outcome_name(
         return "VOID"
     winner = payout_bps.index(BPS)
     return ("YES", "NO")[winner] if market.market_type == "binary" else outcomes[winner].label
-
-
-def _uuid(text: int | str) -> uuid.UUID:
-    try:
-        return uuid.UUID(str(text))
-    except ValueError:
-        raise ValidationFailedError("cursor is not one of ours.", field="cursor") from None

@@ -24,6 +24,20 @@ delete from public.sessions where token_hash in (
     where expires_at < %(now)s::timestamptz - interval '7 days' limit %(limit)s
 );
 
+-- name: clean_api_keys
+-- API keys that were revoked or expired over 30 days ago; the audit log keeps what they were.
+delete from public.api_keys where id in (
+    select id from public.api_keys
+    where least(revoked_at, expires_at) < %(now)s::timestamptz - interval '30 days' limit %(limit)s
+);
+
+-- name: clean_ws_tickets
+-- WebSocket tickets that nobody can use any more.
+delete from public.ws_tickets where ticket_hash in (
+    select ticket_hash from public.ws_tickets
+    where expires_at < %(now)s::timestamptz - interval '1 hour' limit %(limit)s
+);
+
 -- name: clean_login_attempts
 -- Counted tries of past windows.
 delete from public.login_attempts where (bucket, window_start) in (

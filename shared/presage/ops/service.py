@@ -20,6 +20,8 @@ CLEAN_CHUNK = 5_000
 _CLEANINGS = (
     "clean_challenges",
     "clean_sessions",
+    "clean_api_keys",
+    "clean_ws_tickets",
     "clean_login_attempts",
     "clean_workflow_runs",
     "clean_outbox",

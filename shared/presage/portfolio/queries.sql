@@ -63,6 +63,7 @@ left join lateral (
 ) f on true
 cross join lateral public.change_shares(
     m.id, case when f.outcome is null then %(kind_of_all)s else %(kind)s end, f.outcome,
-    %(size_lots)s, %(key)s, %(request_hash)s, %(operation_id)s, %(now)s
+    %(size_lots)s, %(key)s, %(request_hash)s, %(operation_id)s, %(now)s,
+    %(request_id)s, %(ip)s
 ) c
 where m.id = %(market_id)s;

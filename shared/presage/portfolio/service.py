@@ -173,6 +173,8 @@ def _change(call: Call, request: ChangeShares, kind: str, kind_of_all: str) -> S
             "key": call.idempotency_key,
             "request_hash": request_hash(fields | {"kind": kind}),
             "operation_id": uuid.uuid4(),
+            "request_id": call.request_id,
+            "ip": call.ip,
             "now": call.now,
         },
     )

@@ -46,12 +46,10 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             bridge.stop(grace_s=5)
 
 
-@pytest.fixture
-def platform(
-    database: Database, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def _serve(
+    database: Database, redis_url: str, folder: Path, patch: pytest.MonkeyPatch
 ) -> Iterator[Platform]:
-    """The platform on a database of its own, an empty Redis, and a clock that the test moves."""
-    clock_file = tmp_path / "clock"
+    clock_file = folder / "clock"
     set_clock(clock_file, NOON_MS)
     for name, value in (
         database.urls
@@ -69,7 +67,7 @@ def platform(
             "PRESAGE_CLOCK_FILE": str(clock_file),
         }
     ).items():
-        monkeypatch.setenv(name, value)
+        patch.setenv(name, value)
     with database.connect() as owner:
         owner.execute(f"alter database {database.name} set presage.clock = 'replay'".encode())
     authorized = {"Authorization": f"Bearer {REDIS_TOKEN}"}
@@ -77,6 +75,24 @@ def platform(
     served = Platform(database, clock_file)
     yield served
     served.close()
+
+
+@pytest.fixture
+def platform(
+    database: Database, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Platform]:
+    """The platform on a database of its own, an empty Redis, and a clock that the test moves."""
+    yield from _serve(database, redis_url, tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def module_platform(
+    module_database: Database, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Platform]:
+    """One platform for a module of many small cases; none of them may lean on another's."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("platform")
+        yield from _serve(module_database, redis_url, folder, patch)
 
 
 @pytest.fixture

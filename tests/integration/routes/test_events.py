@@ -14,9 +14,20 @@ from tests.harness import NOON_MS, Platform, Wallet
 EVENTS = Path(__file__).resolve().parents[3] / "events"
 MARKET = "00000000-0000-4000-8000-000000000001"
 ORDER = "00000000-0000-4000-8000-000000000002"
+THING = "00000000-0000-4000-8000-000000000003"
 SIGNER = "0x" + "b2" * 32
 # execute_crypto and the groups call other services: their own tests start those.
 CALL_OUT = {"execute_crypto", "group_fast", "group_hourly", "group_daily"}
+
+# What changes something and leaves no row in the audit log.
+SILENT = {
+    "create_nonce": "nobody is signed in; the challenge is its own record",
+    "place_order": "orders are their own audit",
+    "place_orders": "orders are their own audit",
+    "amend_order": "orders are their own audit",
+    "cancel_order": "orders are their own audit",
+    "cancel_orders": "orders are their own audit",
+}
 
 
 @pytest.mark.parametrize("stem", [stem for stem in ROUTES if stem not in CALL_OUT])
@@ -29,6 +40,7 @@ def test_the_event_is_served(stem: str, platform: Platform, admin: Wallet) -> No
     for name, value in {
         MARKET: market,
         ORDER: order,
+        THING: _thing(platform, user, stem),
         "SESSION_TOKEN": caller.token,
         **_signed(platform, stem),
     }.items():
@@ -37,10 +49,24 @@ def test_the_event_is_served(stem: str, platform: Platform, admin: Wallet) -> No
         platform.set_clock(NOON_MS)
     answer = platform.invoke(stem, json.loads(text))
     assert answer.status == ROUTES[stem].status, answer.body
-    assert answer.headers["x-request-id"] == f"event-{stem.replace('_', '-')}"
+    request_id = f"event-{stem.replace('_', '-')}"
+    assert answer.headers["x-request-id"] == request_id
     if answer.headers["content-type"] == "application/json":
         assert answer.body["success"] is True
-        assert answer.body["requestId"] == answer.headers["x-request-id"]
+        assert answer.body["requestId"] == request_id
+    is_change = ROUTES[stem].method != "GET" and ROUTES[stem].auth != "qstash"
+    logged = 1 if is_change and stem not in SILENT else 0
+    assert _logged(platform, request_id) == logged
+
+
+def _logged(platform: Platform, request_id: str) -> int:
+    """How many rows of the audit log a request left, which its own transaction wrote."""
+    with platform.database.connect() as owner:
+        row = owner.execute(
+            "select count(*) from audit_log where request_id = %s", (request_id,)
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _world(platform: Platform, admin: Wallet, user: Wallet, stem: str) -> tuple[str, str]:
@@ -83,6 +109,18 @@ def _world(platform: Platform, admin: Wallet, user: Wallet, stem: str) -> tuple[
             platform.call("resolve_market", token=admin.token, market_id=trading, body=outcome)
             platform.advance(172_800)
     return trading, order
+
+
+def _thing(platform: Platform, user: Wallet, stem: str) -> str:
+    """What a route's path names beside a market and an order."""
+    match stem:
+        case "revoke_api_key":
+            body = {"name": "bot", "scopes": ["read"]}
+            made = platform.call("create_api_key", token=user.token, body=body)
+            return str(made.data["id"])
+        case "get_user" | "update_user":
+            return str(user.user_id)
+    return THING
 
 
 def _signed(platform: Platform, stem: str) -> dict[str, str]:

@@ -70,6 +70,50 @@ def test_a_warm_private_read_is_one_flush_each(
     assert _cost(counters) == (1, 1)
 
 
+def test_a_warm_read_by_key_is_one_flush_each(
+    platform: Platform, trader: Wallet, counters: Counters
+) -> None:
+    key = platform.api_key(trader, "read")
+    assert platform.call("get_wallet", token=key).status == 200
+    _cost(counters)
+    assert platform.call("get_wallet", token=key).status == 200
+    assert _cost(counters) == (1, 1)
+
+
+@pytest.mark.parametrize("stem", ["list_users", "list_audit_log"])
+def test_a_warm_admin_read_is_one_flush_each(
+    stem: str, platform: Platform, admin: Wallet, counters: Counters
+) -> None:
+    assert platform.call(stem, token=admin.token).status == 200
+    _cost(counters)
+    assert platform.call(stem, token=admin.token).status == 200
+    assert _cost(counters) == (1, 1)
+
+
+def test_a_change_of_rights_tells_redis_after_its_commit(
+    platform: Platform, admin: Wallet, trader: Wallet, counters: Counters
+) -> None:
+    made = platform.call(
+        "create_api_key", token=trader.token, body={"name": "bot", "scopes": ["read"]}
+    )
+    platform.call("list_users", token=admin.token)
+    platform.call("get_session", token=trader.token)
+    _cost(counters)
+    body = {"name": "bot", "scopes": ["read"]}
+    assert platform.call("create_api_key", token=trader.token, body=body).status == 201
+    assert _cost(counters) == (1, 1)
+    assert platform.call("create_ws_ticket", token=trader.token).status == 201
+    assert _cost(counters) == (1, 1)
+    key_id = made.data["id"]
+    assert platform.call("revoke_api_key", token=trader.token, key_id=key_id).status == 200
+    assert _cost(counters) == (1, 2)
+    changed = platform.call(
+        "update_user", token=admin.token, user_id=trader.user_id, body={"role": "admin"}
+    )
+    assert changed.status == 200
+    assert _cost(counters) == (1, 2)
+
+
 @pytest.mark.parametrize("stem", ["get_book", "list_market_trades"])
 def test_a_public_read_is_one_flush_each(
     stem: str, platform: Platform, market: str, counters: Counters

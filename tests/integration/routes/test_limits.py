@@ -9,7 +9,8 @@ from upstash_redis import Redis
 from presage import clock
 from presage.adapters import redis
 from presage.edge.limits import WINDOW_MS, Limit
-from tests.harness import Platform
+from presage.identity.sessions import hash_token
+from tests.harness import Platform, Wallet
 
 
 def test_a_route_has_a_limit_of_its_own(platform: Platform) -> None:
@@ -49,6 +50,74 @@ def test_no_header_moves_a_caller(header: str, platform: Platform) -> None:
         for n in range(101)
     ]
     assert statuses == [200] * 100 + [429]
+
+
+def test_an_api_key_has_a_limit_of_its_own(platform: Platform) -> None:
+    wallet = platform.sign_in()
+    key = platform.api_key(wallet, "read")
+    left = [
+        platform.call("get_wallet", token=shown).headers["ratelimit-remaining"]
+        for shown in (key, key, key, wallet.token)
+    ]
+    # The first call finds no copy of the key in Redis to be counted by; the session's made the key.
+    assert left == ["1000", "999", "998", "999"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "header", "name", "per_min"),
+    [("read", "authorization", "caller", 1_000), ("service", "x-service-key", "service", 10_000)],
+)
+def test_a_keys_limit_is_its_kinds(
+    scope: str, header: str, name: str, per_min: int, platform: Platform, admin: Wallet
+) -> None:
+    key = platform.api_key(admin, scope)
+    shown = {header: f"Bearer {key}" if header == "authorization" else key}
+    assert platform.call("get_wallet", headers=shown).status == 200
+    spent = Limit(name=name, subject=hash_token(key).hex(), per_min=per_min)
+    redis.flush([spent.command(clock.now_ms(), per_min - 1)])
+    assert platform.call("get_wallet", headers=shown).status == 200
+    refused = platform.call("get_wallet", headers=shown)
+    assert (refused.status, refused.body["details"]) == (429, {"limit": per_min})
+    assert platform.call("get_wallet", token=admin.token).status == 200
+
+
+@pytest.mark.parametrize("in_place_of_a_service_key", [True, False])
+def test_a_misused_key_does_not_borrow_its_limit(
+    in_place_of_a_service_key: bool,
+    platform: Platform,
+) -> None:
+    wallet = platform.sign_in()
+    key = platform.api_key(wallet, "read", ipAllowList=["127.0.0.1"])
+    bearer = {"authorization": f"Bearer {key}"}
+    assert platform.call("get_wallet", headers=bearer).status == 200
+    shown = {"x-service-key": key} if in_place_of_a_service_key else bearer
+    statuses = [
+        platform.call("get_liveness", headers=shown, ip="203.0.113.7").status for _ in range(101)
+    ]
+    assert statuses == [200] * 100 + [429]
+
+
+def test_a_slip_costs_its_length(platform: Platform) -> None:
+    wallet = platform.sign_in()
+    assert platform.call("get_wallet", token=wallet.token).status == 200
+    order = {"marketId": str(wallet.user_id), "side": "BUY", "price": 0.5, "size": 1}
+    headers = {"idempotency-key": "slip"}
+    body = {"orders": [order] * 7}
+    slip = platform.call("place_orders", token=wallet.token, body=body, headers=headers)
+    assert slip.headers["ratelimit-remaining"] == "993"
+
+
+def test_without_redis_limits_fail_open_and_say_so(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:9")
+    redis.close()
+    try:
+        statuses = {platform.call("get_liveness").status for _ in range(110)}
+    finally:
+        redis.close()
+    assert statuses == {200}
+    assert '"RedisUnavailable":[1.0]' in capsys.readouterr().out
 
 
 def test_a_workflow_has_no_limit(platform: Platform) -> None:
