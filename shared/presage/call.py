@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 Role = Literal["user", "admin", "super_admin"]
+Language = Literal["en", "bn"]
 Zone = Literal["api", "admin", "worker"]
 
 

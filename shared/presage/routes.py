@@ -31,6 +31,7 @@ class _Policy(TypedDict, total=False):
     login: bool
     cache_s: int
     document: str
+    calls_out: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ class Route:
         login: it counts in Postgres when Redis is down.
         cache_s: how long its answer is kept, for everybody alike; 0 is never.
         document: the content type of an answer without envelope, in place of JSON or beside it.
+        calls_out: it may ask a service that is not ours, and answer 502 for it.
         slot_s: a workflow's slot: it completes once in each.
         retries: how often QStash tries a workflow again.
     """
@@ -67,6 +69,7 @@ class Route:
     login: bool = False
     cache_s: int = 0
     document: str = ""
+    calls_out: bool = False
     slot_s: int = 0
     retries: int = 3
 
@@ -132,11 +135,24 @@ _TABLE = (
          limit_per_min=30, limit_by="ip", login=True),
     _api("connect_wallet", "identity", "POST /auth/connect-wallet",
          "public", "read", "natural", "Exchange a signed message for a session",
-         limit_per_min=10, limit_by="ip", login=True),
+         limit_per_min=10, limit_by="ip", login=True, calls_out=True),
     _api("get_session", "identity", "GET /auth/session",
          "user", "read", "safe", "Who am I, and until when"),
     _api("logout", "identity", "POST /auth/logout",
          "user", "read", "natural", "Revoke every session of the caller"),
+    _api("get_profile", "identity", "GET /settings/profile",
+         "user", "read", "safe", "How the caller is shown and reached"),
+    _api("update_profile", "identity", "PUT /settings/profile",
+         "user", "trade", "natural", "Change display name, language or email",
+         limit_per_min=30, calls_out=True),
+    _api("confirm_email", "identity", "GET /settings/email/confirm",
+         "public", "read", "natural", "Confirm an email by the link that was mailed to it",
+         limit_per_min=30, limit_by="ip"),
+    _api("link_polymarket", "identity", "PUT /settings/polymarket",
+         "user", "trade", "natural", "Store or replace the caller's Polymarket credentials",
+         limit_per_min=10),
+    _api("unlink_polymarket", "identity", "DELETE /settings/polymarket",
+         "user", "trade", "natural", "Forget the caller's Polymarket credentials"),
     # markets
     _api("propose_market", "markets", "POST /markets",
          "user", "trade", "repeats", "Propose a market", status=201, limit_per_min=30),
@@ -231,6 +247,7 @@ _TABLE = (
     _workflow("expire_orders", "Release orders past their expiration", slot_s=60, retries=0),
     _workflow("sweep_fees", "Move the markets' fees to the platform", slot_s=86_400),
     _workflow("cleanup", "Drop what has expired", slot_s=86_400),
+    _workflow("rotate_credentials", "Put stored credentials under the present key", slot_s=86_400),
 )
 # fmt: on
 

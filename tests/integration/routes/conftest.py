@@ -1,5 +1,6 @@
 """A platform for tests of routes: real Postgres, real Valkey behind the REST bridge."""
 
+import base64
 import os
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tests.conftest import Database
 from tests.harness import CURRENT_KEY, NEXT_KEY, NOON_MS, PUBLIC_BASE_URL, Platform, Wallet
 
 REDIS_TOKEN = "test-token"
+CREDENTIAL_KEYS = "first:" + base64.b64encode(bytes(range(32))).decode()
 ADMIN_KEY = "0x" + "a1" * 32
 
 
@@ -65,6 +67,8 @@ def platform(
             "PUBLIC_BASE_URL": PUBLIC_BASE_URL,
             "ALLOWED_ORIGINS": "https://app.example.com",
             "SIWE_DOMAIN": "app.example.com",
+            "EMAIL_LINK_KEY": "email-link-key",
+            "CREDENTIAL_KEYS": CREDENTIAL_KEYS,
             "BOOTSTRAP_ADMIN": Account.from_key(ADMIN_KEY).address,
             "PRESAGE_CLOCK_FILE": str(clock_file),
         }

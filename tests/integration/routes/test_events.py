@@ -8,6 +8,8 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
+from presage import clock
+from presage.identity import email_links
 from presage.routes import ROUTES
 from tests.harness import NOON_MS, Platform, Wallet
 
@@ -31,6 +33,7 @@ def test_the_event_is_served(stem: str, platform: Platform, admin: Wallet) -> No
         ORDER: order,
         "SESSION_TOKEN": caller.token,
         **_signed(platform, stem),
+        **_mailed(platform, stem, user),
     }.items():
         text = text.replace(name, value)
     if ROUTES[stem].auth == "qstash":
@@ -95,3 +98,13 @@ def _signed(platform: Platform, stem: str) -> dict[str, str]:
         "SIGNED_MESSAGE": escaped(message),
         "SIGNATURE": signature,
     }
+
+
+def _mailed(platform: Platform, stem: str, user: Wallet) -> dict[str, str]:
+    if stem != "confirm_email":
+        return {}
+    with platform.database.connect() as owner:
+        owner.execute(
+            "update users set email_pending = 'r@example.com' where id = %s", (user.user_id,)
+        )
+    return {"EMAIL_TOKEN": email_links.make_token(user.user_id, "r@example.com", clock.now())}
