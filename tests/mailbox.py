@@ -38,7 +38,7 @@ class Mailbox:
 @contextmanager
 def serve_mailbox() -> Iterator[Mailbox]:
     """Run moto's server on loopback, with the sender verified."""
-    from moto.core import DEFAULT_ACCOUNT_ID  # noqa: PLC0415 - over a second to import
+    from moto.core.models import DEFAULT_ACCOUNT_ID  # noqa: PLC0415 - over a second to import
     from moto.server import ThreadedMotoServer  # noqa: PLC0415
     from moto.ses.models import ses_backends  # noqa: PLC0415
 
