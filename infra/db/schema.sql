@@ -1247,7 +1247,7 @@ begin
     insert into public.audit_log
         (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
     values (
-        v_actor, 'link_venue', 'venue_credentials', p_venue, p_request_id, p_ip,
+        v_actor, 'link_' || p_venue, 'venue_credentials', p_venue, p_request_id, p_ip,
         jsonb_build_object('key_id', p_key_id), p_now
     );
 end;
@@ -3091,7 +3091,7 @@ begin
     end if;
     insert into public.audit_log
         (actor_id, action, resource, resource_id, request_id, ip, created_at)
-    values (v_actor, 'unlink_venue', 'venue_credentials', p_venue, p_request_id, p_ip, p_now);
+    values (v_actor, 'unlink_' || p_venue, 'venue_credentials', p_venue, p_request_id, p_ip, p_now);
     return true;
 end;
 $$;

@@ -17,7 +17,7 @@ begin
     end if;
     insert into public.audit_log
         (actor_id, action, resource, resource_id, request_id, ip, created_at)
-    values (v_actor, 'unlink_venue', 'venue_credentials', p_venue, p_request_id, p_ip, p_now);
+    values (v_actor, 'unlink_' || p_venue, 'venue_credentials', p_venue, p_request_id, p_ip, p_now);
     return true;
 end;
 $$;

@@ -24,6 +24,7 @@ OWNED = {
     "share_operations": ("user_id",),
     "market_disputes": ("user_id",),
     "idempotency_keys": ("actor_id",),
+    "venue_credentials": ("user_id",),
 }
 # Public tables may name the person who made the row: that is part of the public record.
 PUBLIC = {"markets", "market_state_changes", "market_clarifications"}
@@ -39,6 +40,7 @@ API_READS = {
     "order_batches",
     "share_operations",
     "market_disputes",
+    "venue_credentials",
 }
 
 
@@ -57,6 +59,11 @@ def people(module_database: Database) -> Iterator[tuple[Exchange, UUID]]:
             )
             exchange.work("select * from settle_market(%s, 10, now())", market)
             exchange.work("select * from settle_market(%s, 10, now())", market)
+    exchange.owner.execute(
+        "insert into venue_credentials values"
+        " (%s, 'polymarket', 'k', decode(repeat('00', 12), 'hex'), sha256('b'), now(), now())",
+        (b,),
+    )
     exchange.change(b, market, "split", 0, 100)
     exchange.place_batch(b, [{"market_id": str(market), "outcome": 0}])
     exchange.owner.execute(
@@ -89,7 +96,7 @@ def test_nobody_reads_a_row_of_somebody_else(people: tuple[Exchange, UUID]) -> N
         assert _rows(exchange.owner, table) > own.get(table, 0), table
         assert _rows(exchange.people[a], table) == own.get(table, 0), table
     with exchange.database.connect("presage_api", presage__user_id="") as nobody:
-        assert [_rows(nobody, table) for table in sorted(API_READS)] == [0] * 11
+        assert [_rows(nobody, table) for table in sorted(API_READS)] == [0] * len(API_READS)
 
 
 def test_what_is_not_granted_is_not_read(people: tuple[Exchange, UUID]) -> None:
@@ -104,6 +111,24 @@ def test_what_is_not_granted_is_not_read(people: tuple[Exchange, UUID]) -> None:
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             _rows(exchange.people[a], table)
+
+
+def test_admins_have_no_business_with_credentials(people: tuple[Exchange, UUID]) -> None:
+    exchange, _a = people
+    with exchange.database.connect("presage_admin") as staff:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            _rows(staff, "venue_credentials")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            staff.execute("select * from find_wallet('evm', '0x')")
+
+
+def test_an_email_is_written_by_its_proof_only(people: tuple[Exchange, UUID]) -> None:
+    exchange, a = people
+    for column in ("email", "email_pending", "email_sent_at"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            exchange.people[a].execute(
+                sql.SQL("update users set {} = null").format(sql.Identifier(column))
+            )
 
 
 def test_nobody_writes_a_row_of_somebody_else(people: tuple[Exchange, UUID]) -> None:

@@ -177,8 +177,8 @@ def test_linking_is_audited(platform: Platform, user: Wallet) -> None:
             (user.user_id,),
         ).fetchall()
     assert rows == [
-        ("link_venue", "venue_credentials", "polymarket", {"key_id": "first"}),
-        ("unlink_venue", "venue_credentials", "polymarket", {}),
+        ("link_polymarket", "venue_credentials", "polymarket", {"key_id": "first"}),
+        ("unlink_polymarket", "venue_credentials", "polymarket", {}),
     ]
 
 

@@ -33,7 +33,7 @@ def test_the_event_is_served(stem: str, platform: Platform, admin: Wallet) -> No
         ORDER: order,
         "SESSION_TOKEN": caller.token,
         **_signed(platform, stem),
-        **_mailed(platform, stem, user),
+        **_settings(platform, stem, user),
     }.items():
         text = text.replace(name, value)
     if ROUTES[stem].auth == "qstash":
@@ -100,11 +100,14 @@ def _signed(platform: Platform, stem: str) -> dict[str, str]:
     }
 
 
-def _mailed(platform: Platform, stem: str, user: Wallet) -> dict[str, str]:
+def _settings(platform: Platform, stem: str, user: Wallet) -> dict[str, str]:
+    """What the routes of settings need: a linked account, a link in a mail."""
+    if stem == "unlink_polymarket":
+        body = {"apiKey": "a", "apiSecret": "b", "passphrase": "c"}
+        platform.call("link_polymarket", token=user.token, body=body)
     if stem != "confirm_email":
         return {}
+    address = "rahim@example.com"
     with platform.database.connect() as owner:
-        owner.execute(
-            "update users set email_pending = 'r@example.com' where id = %s", (user.user_id,)
-        )
-    return {"EMAIL_TOKEN": email_links.make_token(user.user_id, "r@example.com", clock.now())}
+        owner.execute("update users set email_pending = %s where id = %s", (address, user.user_id))
+    return {"EMAIL_TOKEN": email_links.make_token(user.user_id, address, clock.now())}
