@@ -43,16 +43,16 @@ def test_no_bit_may_change_and_no_row_may_move() -> None:
     for position in range(len(sealed.ciphertext)):
         altered = bytearray(sealed.ciphertext)
         altered[position] ^= 1
+        wrong = Sealed(key_id="now", nonce=sealed.nonce, ciphertext=bytes(altered))
         with pytest.raises(SealError):
-            wrong = Sealed(key_id="now", nonce=sealed.nonce, ciphertext=bytes(altered))
             RING.open(user, "polymarket", wrong)
     with pytest.raises(SealError):
         RING.open(uuid.uuid4(), "polymarket", sealed)
     with pytest.raises(SealError):
         RING.open(user, "another", sealed)
     for key_id in ("old", "gone"):
+        wrong = Sealed(key_id=key_id, nonce=sealed.nonce, ciphertext=sealed.ciphertext)
         with pytest.raises(SealError):
-            wrong = Sealed(key_id=key_id, nonce=sealed.nonce, ciphertext=sealed.ciphertext)
             RING.open(user, "polymarket", wrong)
 
 
