@@ -2955,7 +2955,7 @@ begin
     if p_ciphertext is not null then
         if v_user.id <> p_user_id then
             raise exception using errcode = 'PR409',
-                message = 'this wallet signed in for the first time just now';
+                message = 'this wallet is signing in for the first time elsewhere: try again';
         end if;
         perform public.put_venue_credentials(
             v_user.id, c_venue, p_key_id, p_credential_nonce, p_ciphertext, p_now);

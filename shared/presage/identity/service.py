@@ -97,6 +97,7 @@ def connect_wallet(call: Call, request: ConnectWallet) -> Connected:
         UnauthorizedError: the signature is another's, or the challenge is unknown, altered,
             expired or used.
         ValidationFailedError: some of the three credentials are given and others not.
+        ConflictError: credentials are given and the wallet's first sign-in is under way elsewhere.
         UpstreamError: the node that knows contract wallets cannot be asked; the nonce stays good.
         UnavailableError: credentials are given and CREDENTIAL_KEYS is missing or malformed.
     """

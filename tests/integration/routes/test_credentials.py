@@ -3,6 +3,7 @@
 import base64
 import os
 import threading
+import uuid
 from collections import Counter
 from typing import Any
 
@@ -338,23 +339,30 @@ def _wait_for_waiter(platform: Platform) -> None:
     raise AssertionError("the rotation never reached the locked row")
 
 
-def test_first_sign_ins_at_once_keep_what_opens(platform: Platform) -> None:
-    """Each seals for the user id it knows; one that proves wrong stores nothing."""
-    messages = [_challenge(platform) for _ in range(8)]
-    statuses: Counter[int] = Counter()
+def test_credentials_sealed_for_an_id_that_proves_wrong_are_not_kept(platform: Platform) -> None:
+    """The wallet becomes a user between the look-up, which found none, and the sign-in."""
+    message, user_id = _challenge(platform), uuid.uuid4()
+    answers: list[Answer] = []
 
-    def connect(message: str) -> None:
-        statuses[_connect(platform, WITH_SIGN_IN, message).status] += 1
+    def connect() -> None:
+        answers.append(_connect(platform, WITH_SIGN_IN, message))
         platform.close()
 
-    threads = [threading.Thread(target=connect, args=(message,)) for message in messages]
-    for thread in threads:
+    with platform.database.connect() as owner:
+        owner.autocommit = False
+        owner.execute(
+            "insert into users (id, address, chain, created_at) values (%s, %s, 'evm', now())",
+            (user_id, ACCOUNT.address),
+        )
+        thread = threading.Thread(target=connect)
         thread.start()
-    for thread in threads:
+        _wait_for_waiter(platform)
+        owner.commit()
         thread.join()
-    assert statuses[200] >= 1
-    assert set(statuses) <= {200, 409}
-    ((user_id, *_),) = _rows(platform)
+    assert [(answer.status, answer.body["code"]) for answer in answers] == [(409, "CONFLICT")]
+    assert _rows(platform) == []
+    # The nonce is still good, and now the user is known.
+    assert _user_id(_connect(platform, WITH_SIGN_IN, message)) == str(user_id)
     assert credentials.load(platform.as_zone("worker"), user_id) == GIVEN
 
 
