@@ -665,6 +665,35 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.confirm_email(p_email_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_user public.users;
+begin
+    select u.* into v_user from public.users as u
+    where u.id = public.actor_id()
+    for no key update;
+    if sha256(convert_to(v_user.email, 'UTF8')) = p_email_hash and v_user.email_pending is null then
+        return;
+    elsif sha256(convert_to(v_user.email_pending, 'UTF8')) is distinct from p_email_hash then
+        raise exception using errcode = 'PR400', column = 'token',
+            message = 'this link is for an address that is no longer asked for';
+    end if;
+    begin
+        update public.users as u set email = u.email_pending, email_pending = null
+        where u.id = v_user.id;
+    exception when unique_violation then
+        raise exception using errcode = 'PR409', column = 'email',
+            message = 'another account has this address';
+    end;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, created_at)
+    values (v_user.id, 'confirm_email', 'user', v_user.id::text, p_request_id, p_ip, p_now);
+end;
+$$;
+
 CREATE FUNCTION public.consume_ws_ticket(p_ticket_hash bytea, p_now timestamp with time zone) RETURNS TABLE(user_id uuid, address text, role text)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
@@ -1268,6 +1297,13 @@ CREATE FUNCTION public.find_session(p_token_hash bytea, p_now timestamp with tim
     where s.token_hash = p_token_hash and s.revoked_at is null and s.expires_at > p_now;
 $$;
 
+CREATE FUNCTION public.find_wallet(p_chain text, p_address text) RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    select u.id from public.users as u where u.chain = p_chain and u.address = p_address;
+$$;
+
 CREATE FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -1304,6 +1340,26 @@ begin
     new.search_text := public.normalise_search(concat_ws(' ', new.question, new.question_bn, new.slug,
         new.category, array_to_string(new.tags, ' ')));
     return new;
+end;
+$$;
+
+CREATE FUNCTION public.link_venue(p_venue text, p_key_id text, p_nonce bytea, p_ciphertext bytea, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor uuid := public.actor_id();
+begin
+    if v_actor is null then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    end if;
+    perform public.put_venue_credentials(v_actor, p_venue, p_key_id, p_nonce, p_ciphertext, p_now);
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, 'link_' || p_venue, 'venue_credentials', p_venue, p_request_id, p_ip,
+        jsonb_build_object('key_id', p_key_id), p_now
+    );
 end;
 $$;
 
@@ -2589,6 +2645,18 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.put_venue_credentials(p_user_id uuid, p_venue text, p_key_id text, p_nonce bytea, p_ciphertext bytea, p_now timestamp with time zone) RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$
+    insert into public.venue_credentials as c
+        (user_id, venue, key_id, nonce, ciphertext, created_at, updated_at)
+    values (p_user_id, p_venue, p_key_id, p_nonce, p_ciphertext, p_now, p_now)
+    on conflict (user_id, venue) do update
+    set key_id = excluded.key_id, nonce = excluded.nonce, ciphertext = excluded.ciphertext,
+        updated_at = excluded.updated_at;
+$$;
+
 CREATE FUNCTION public.record_move(p_market_id uuid, p_action text, p_from text, p_to text, p_reason text, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -2982,11 +3050,13 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.sign_in(p_nonce text, p_address text, p_message text, p_user_id uuid, p_token_hash bytea, p_is_bootstrap_admin boolean, p_ip text, p_request_id text, p_now timestamp with time zone, p_expires_at timestamp with time zone) RETURNS TABLE(user_id uuid, address text, display_name text, role text, expires_at timestamp with time zone)
+CREATE FUNCTION public.sign_in(p_nonce text, p_address text, p_message text, p_user_id uuid, p_token_hash bytea, p_is_bootstrap_admin boolean, p_ip text, p_request_id text, p_now timestamp with time zone, p_expires_at timestamp with time zone, p_key_id text DEFAULT NULL::text, p_credential_nonce bytea DEFAULT NULL::bytea, p_ciphertext bytea DEFAULT NULL::bytea) RETURNS TABLE(user_id uuid, address text, display_name text, role text, expires_at timestamp with time zone, polymarket_linked boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+#variable_conflict use_column
 declare
+    c_venue constant text := 'polymarket';
     v_chain text;
     v_user  public.users;
 begin
@@ -3015,10 +3085,29 @@ begin
     insert into public.sessions (token_hash, user_id, created_at, expires_at)
     values (p_token_hash, v_user.id, p_now, p_expires_at);
 
-    insert into public.audit_log (actor_id, action, resource, resource_id, request_id, ip, created_at)
-    values (v_user.id, 'connect_wallet', 'user', v_user.id::text, p_request_id, p_ip, p_now);
+    if p_ciphertext is not null then
+        if v_user.id <> p_user_id then
+            raise exception using errcode = 'PR409',
+                message = 'this wallet is signing in for the first time elsewhere: try again';
+        end if;
+        perform public.put_venue_credentials(
+            v_user.id, c_venue, p_key_id, p_credential_nonce, p_ciphertext, p_now);
+    end if;
 
-    return query select v_user.id, v_user.address, v_user.display_name, v_user.role, p_expires_at;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_user.id, 'connect_wallet', 'user', v_user.id::text, p_request_id, p_ip,
+        case when p_ciphertext is null then '{}'
+             else jsonb_build_object('linked', c_venue, 'key_id', p_key_id) end,
+        p_now
+    );
+
+    return query select v_user.id, v_user.address, v_user.display_name, v_user.role, p_expires_at,
+        exists (
+            select from public.venue_credentials as k
+            where k.user_id = v_user.id and k.venue = c_venue
+        );
 end;
 $$;
 
@@ -3116,6 +3205,104 @@ begin
         where a.id = s.id and s.delta <> 0
     )
     select count(*)::integer, coalesce(sum(d.amount), 0)::bigint from due as d;
+end;
+$$;
+
+CREATE FUNCTION public.unlink_venue(p_venue text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor uuid := public.actor_id();
+begin
+    if v_actor is null then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    end if;
+    delete from public.venue_credentials as c where c.user_id = v_actor and c.venue = p_venue;
+    if not found then
+        return false;
+    end if;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, created_at)
+    values (v_actor, 'unlink_' || p_venue, 'venue_credentials', p_venue, p_request_id, p_ip, p_now);
+    return true;
+end;
+$$;
+
+CREATE FUNCTION public.update_profile(p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id uuid, address text, display_name text, language text, email text, email_pending text, is_mail_due boolean, retry_after_s integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    c_per_user    constant integer  := 3;
+    c_per_address constant integer  := 6;
+    c_hour        constant interval := interval '1 hour';
+    v_email   text := p_changes ->> 'email';
+    v_user    public.users;
+    v_is_due  boolean;
+    v_sent    timestamptz[];
+    v_until   timestamptz;
+    v_changes jsonb := p_changes - 'email';
+begin
+    select u.* into v_user from public.users as u
+    where u.id = public.actor_id()
+    for no key update;
+    if not found then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    end if;
+    v_is_due := v_email is not null and v_email is distinct from v_user.email;
+    if v_is_due then
+        v_sent := array(
+            select s.at from unnest(v_user.email_sent_at) as s (at)
+            where s.at > p_now - c_hour
+            order by s.at);
+        if cardinality(v_sent) >= c_per_user then
+            v_until := v_sent[1] + c_hour;
+        else
+            insert into public.login_attempts as a (bucket, window_start, attempts)
+            values (
+                'email:' || encode(sha256(convert_to(lower(v_email), 'UTF8')), 'hex'),
+                date_trunc('hour', p_now), 1
+            )
+            on conflict (bucket, window_start) do update set attempts = a.attempts + 1
+                where a.attempts < c_per_address;
+            if not found then
+                v_until := date_trunc('hour', p_now) + c_hour;
+            end if;
+        end if;
+    end if;
+    if v_until is not null then
+        return query select v_user.id, v_user.address, v_user.display_name, v_user.language,
+            v_user.email, v_user.email_pending, false,
+            greatest(1, ceil(extract(epoch from v_until - p_now)))::integer;
+        return;
+    end if;
+
+    update public.users as u
+    set display_name = case when p_changes ? 'display_name' then p_changes ->> 'display_name'
+                            else u.display_name end,
+        language = coalesce(p_changes ->> 'language', u.language),
+        email = case when p_changes ? 'email' and v_email is null then null else u.email end,
+        email_pending = case when not p_changes ? 'email' then u.email_pending
+                             when v_is_due then v_email end,
+        email_sent_at = case when v_is_due then v_sent || p_now else u.email_sent_at end
+    where u.id = v_user.id
+    returning u.* into v_user;
+
+    if p_changes ? 'email' then
+        v_changes := v_changes || jsonb_build_object(
+            'email', case when v_email is null then 'removed'
+                          when v_is_due then 'pending'
+                          else 'kept' end);
+    end if;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_user.id, 'update_profile', 'user', v_user.id::text, p_request_id, p_ip, v_changes, p_now
+    );
+    return query select v_user.id, v_user.address, v_user.display_name, v_user.language,
+        v_user.email, v_user.email_pending, v_is_due, null::integer;
 end;
 $$;
 
@@ -4106,10 +4293,29 @@ CREATE TABLE public.users (
     role text DEFAULT 'user'::text NOT NULL,
     closed_only boolean DEFAULT false NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    email text,
+    email_pending text,
+    email_sent_at timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
     CONSTRAINT users_chain_is_known CHECK ((chain = ANY (ARRAY['evm'::text, 'solana'::text]))),
     CONSTRAINT users_display_name_is_short CHECK (((length(display_name) >= 1) AND (length(display_name) <= 100))),
+    CONSTRAINT users_email_is_short CHECK (((length(email) >= 3) AND (length(email) <= 254))),
     CONSTRAINT users_language_is_known CHECK ((language = ANY (ARRAY['en'::text, 'bn'::text]))),
+    CONSTRAINT users_pending_email_is_short CHECK (((length(email_pending) >= 3) AND (length(email_pending) <= 254))),
+    CONSTRAINT users_remember_three_mails CHECK ((cardinality(email_sent_at) <= 3)),
     CONSTRAINT users_role_is_known CHECK ((role = ANY (ARRAY['user'::text, 'admin'::text, 'super_admin'::text])))
+);
+
+CREATE TABLE public.venue_credentials (
+    user_id uuid NOT NULL,
+    venue text NOT NULL,
+    key_id text NOT NULL,
+    nonce bytea NOT NULL,
+    ciphertext bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT venue_credentials_are_bounded CHECK (((length(ciphertext) >= 17) AND (length(ciphertext) <= 4096))),
+    CONSTRAINT venue_credentials_nonce_is_96_bits CHECK ((length(nonce) = 12)),
+    CONSTRAINT venue_credentials_venue_is_known CHECK ((venue = 'polymarket'::text))
 );
 
 CREATE TABLE public.workflow_runs (
@@ -4253,6 +4459,9 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.venue_credentials
+    ADD CONSTRAINT venue_credentials_pkey PRIMARY KEY (user_id, venue);
+
 ALTER TABLE ONLY public.workflow_runs
     ADD CONSTRAINT workflow_runs_complete_once_per_message UNIQUE (name, message_id);
 
@@ -4349,6 +4558,8 @@ CREATE INDEX transfers_out_of_people ON public.transfers USING btree (debit_acco
 
 CREATE INDEX users_newest_first ON public.users USING btree (created_at DESC, id DESC);
 
+CREATE UNIQUE INDEX users_own_their_email_alone ON public.users USING btree (lower(email));
+
 CREATE INDEX users_super_admins ON public.users USING btree (id) WHERE (role = 'super_admin'::text);
 
 CREATE INDEX workflow_runs_by_group ON public.workflow_runs USING btree (group_run_id) WHERE (group_run_id IS NOT NULL);
@@ -4439,6 +4650,9 @@ ALTER TABLE ONLY public.settlements
 
 ALTER TABLE ONLY public.settlements
     ADD CONSTRAINT settlements_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.venue_credentials
+    ADD CONSTRAINT venue_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.ws_tickets
     ADD CONSTRAINT ws_tickets_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
@@ -4543,6 +4757,12 @@ CREATE POLICY users_are_open_to_staff ON public.users TO presage_admin, presage_
 
 CREATE POLICY users_see_themselves ON public.users TO presage_api USING ((id = ( SELECT public.actor_id() AS actor_id))) WITH CHECK ((id = ( SELECT public.actor_id() AS actor_id)));
 
+ALTER TABLE public.venue_credentials ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY venue_credentials_are_open_to_workers ON public.venue_credentials TO presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY venue_credentials_are_seen_by_their_owner ON public.venue_credentials FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
 ALTER TABLE public.ws_tickets ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY ws_tickets_are_swept_by_workers ON public.ws_tickets TO presage_worker USING (true);
@@ -4588,6 +4808,9 @@ GRANT ALL ON FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outc
 
 REVOKE ALL ON FUNCTION public.clarify_market(p_market_id uuid, p_body text, p_body_bn text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.clarify_market(p_market_id uuid, p_body text, p_body_bn text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+
+REVOKE ALL ON FUNCTION public.confirm_email(p_email_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.confirm_email(p_email_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.consume_ws_ticket(p_ticket_hash bytea, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.consume_ws_ticket(p_ticket_hash bytea, p_now timestamp with time zone) TO presage_api;
@@ -4641,12 +4864,18 @@ GRANT ALL ON FUNCTION public.find_session(p_token_hash bytea, p_now timestamp wi
 GRANT ALL ON FUNCTION public.find_session(p_token_hash bytea, p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.find_session(p_token_hash bytea, p_now timestamp with time zone) TO presage_worker;
 
+REVOKE ALL ON FUNCTION public.find_wallet(p_chain text, p_address text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.find_wallet(p_chain text, p_address text) TO presage_api;
+
 REVOKE ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.keep_audit_log() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.keep_search_text() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.link_venue(p_venue text, p_key_id text, p_nonce bytea, p_ciphertext bytea, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.link_venue(p_venue text, p_key_id text, p_nonce bytea, p_ciphertext bytea, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.list_market() FROM PUBLIC;
 
@@ -4712,6 +4941,8 @@ GRANT ALL ON FUNCTION public.presage_audit() TO presage_worker;
 REVOKE ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
+REVOKE ALL ON FUNCTION public.put_venue_credentials(p_user_id uuid, p_venue text, p_key_id text, p_nonce bytea, p_ciphertext bytea, p_now timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.record_move(p_market_id uuid, p_action text, p_from text, p_to text, p_reason text, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.record_trades(p_market_id uuid, p_outcome smallint, p_first_bps integer, p_last_bps integer, p_volume_micros bigint, p_volume_lots bigint, p_trades integer, p_new_traders integer, p_now timestamp with time zone) FROM PUBLIC;
@@ -4744,8 +4975,8 @@ REVOKE ALL ON FUNCTION public.settle_market(p_market_id uuid, p_limit integer, p
 GRANT ALL ON FUNCTION public.settle_market(p_market_id uuid, p_limit integer, p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.settle_market(p_market_id uuid, p_limit integer, p_now timestamp with time zone) TO presage_worker;
 
-REVOKE ALL ON FUNCTION public.sign_in(p_nonce text, p_address text, p_message text, p_user_id uuid, p_token_hash bytea, p_is_bootstrap_admin boolean, p_ip text, p_request_id text, p_now timestamp with time zone, p_expires_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.sign_in(p_nonce text, p_address text, p_message text, p_user_id uuid, p_token_hash bytea, p_is_bootstrap_admin boolean, p_ip text, p_request_id text, p_now timestamp with time zone, p_expires_at timestamp with time zone) TO presage_api;
+REVOKE ALL ON FUNCTION public.sign_in(p_nonce text, p_address text, p_message text, p_user_id uuid, p_token_hash bytea, p_is_bootstrap_admin boolean, p_ip text, p_request_id text, p_now timestamp with time zone, p_expires_at timestamp with time zone, p_key_id text, p_credential_nonce bytea, p_ciphertext bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sign_in(p_nonce text, p_address text, p_message text, p_user_id uuid, p_token_hash bytea, p_is_bootstrap_admin boolean, p_ip text, p_request_id text, p_now timestamp with time zone, p_expires_at timestamp with time zone, p_key_id text, p_credential_nonce bytea, p_ciphertext bytea) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.snapshot_prices(p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.snapshot_prices(p_now timestamp with time zone) TO presage_admin;
@@ -4754,6 +4985,12 @@ GRANT ALL ON FUNCTION public.snapshot_prices(p_now timestamp with time zone) TO 
 REVOKE ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.unlink_venue(p_venue text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.unlink_venue(p_venue text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.update_profile(p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.update_profile(p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.update_user(p_user_id uuid, p_role text, p_closed_only boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.update_user(p_user_id uuid, p_role text, p_closed_only boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
@@ -4927,6 +5164,15 @@ GRANT UPDATE(language) ON TABLE public.users TO presage_admin;
 GRANT UPDATE(role) ON TABLE public.users TO presage_admin;
 
 GRANT UPDATE(closed_only) ON TABLE public.users TO presage_admin;
+
+GRANT SELECT ON TABLE public.venue_credentials TO presage_api;
+GRANT SELECT ON TABLE public.venue_credentials TO presage_worker;
+
+GRANT UPDATE(key_id) ON TABLE public.venue_credentials TO presage_worker;
+
+GRANT UPDATE(nonce) ON TABLE public.venue_credentials TO presage_worker;
+
+GRANT UPDATE(ciphertext) ON TABLE public.venue_credentials TO presage_worker;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workflow_runs TO presage_worker;
 GRANT SELECT ON TABLE public.workflow_runs TO presage_admin;

@@ -74,7 +74,7 @@ def serve(application: Application, port: int) -> None:
 
     The line it prints first tells a supervisor that this very process has the port.
     """
-    _end_with_parent()
+    end_with_parent()
     listener = socket.create_server((LOOPBACK, port), backlog=2_048)
     print(listening_line(os.getpid()), flush=True)
     config = uvicorn.Config(
@@ -99,7 +99,7 @@ def listening_line(pid: int) -> str:
     return f"process {pid} listens"
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A supervisor killed with -9 cannot stop its children: they watch it themselves."""
     parent = int(os.environ.get(PARENT_VARIABLE, "0"))
     if not parent:

@@ -293,6 +293,10 @@ class ApiClient:
         """The data of a POST; errors as `get`."""
         return self._send("POST", path, body)
 
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+        """The data of a PUT; errors as `get`."""
+        return self._send("PUT", path, body)
+
     def _count(self, placed: Mapping[str, Any]) -> None:
         """An accepted order."""
         self.traffic.orders += 1

@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 dispatch=options.dispatch,
                 template=options.template,
                 env=_passed_on(),
+                mail=True,
                 progress=_say,
             )
             with stack:
@@ -62,7 +63,7 @@ def _passed_on() -> dict[str, str]:
     """Settings that a developer may give in the shell instead of the stack's defaults."""
     names = (
         *("ALLOWED_ORIGINS", "BOOTSTRAP_ADMIN", "COLLATERAL_CURRENCY", "SIWE_DOMAIN"),
-        *("BINANCE_URL", "COINBASE_URL", "CRON_SECRET"),
+        *("BINANCE_URL", "COINBASE_URL", "CRON_SECRET", "EMAIL_SENDER", "EVM_RPC_URL"),
     )
     return {name: os.environ[name] for name in names if name in os.environ}
 
@@ -81,6 +82,7 @@ def _table(stack: Stack) -> str:
         "Postgres": stack.database_urls["owner"],
         "cron secret": stack.env["CRON_SECRET"],
         "logs": str(stack.log_dir),
+        "mail": str(stack.log_dir / "ses.log"),
     }
     return "\n" + "\n".join(f"  {name:<12} {value}" for name, value in rows.items()) + "\n"
 

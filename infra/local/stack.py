@@ -6,6 +6,7 @@
 Used by `make dev`, the end-to-end tests, the replay and the demo.
 """
 
+import base64
 import contextlib
 import http.client
 import importlib
@@ -53,9 +54,11 @@ class Ports:
     redis_rest: int | None = 8079
     postgres: int | None = 54320
     valkey: int | None = 63790
+    ses: int | None = 8025
 
 
-ANY_PORTS = Ports(None, None, None, None, None)
+ANY_PORTS = Ports(None, None, None, None, None, None)
+MAIL_SENDER = "presage@example.com"
 
 
 class Stack:
@@ -75,13 +78,15 @@ class Stack:
         migrate: Migrate | None = None,
         access_log: bool = True,
         keep: bool = True,
+        mail: bool = False,
         progress: Progress = lambda _: None,
     ) -> None:
         """Prepare a stack; nothing starts before `start` or `with`.
 
         `clock_file` switches to simulated time, shared by all parts through that file (made with
         the real time when missing). `env` adds to, and overrides, what handlers get.
-        `migrate` takes the owner's URL; by default the project's own migrations run.
+        `migrate` takes the owner's URL; by default the project's own migrations run. `mail` adds a
+        mail service, which prints what it is given to its log.
         """
         self.state_dir = state_dir.absolute()
         self.clock_file = clock_file
@@ -94,17 +99,19 @@ class Stack:
         self._migrate = migrate or _project_migrations
         self._access_log = access_log
         self._keep = keep
+        self._mail = mail
         self._progress = progress
         self._cleanup = ExitStack()
         self.supervisor = Supervisor(progress)
         self.postgres = Postgres()
         self.valkey = Valkey()
-        self.children: dict[str, ChildProcess] = {}  # upstash, qstash, gateway
+        self.children: dict[str, ChildProcess] = {}  # upstash, qstash, gateway, ses
         self.env: dict[str, str] = {}
         self.base_url = ""
         self.gateway_url = ""
         self.qstash_url = ""
         self.redis_rest_url = ""
+        self.ses_url = ""
 
     @property
     def log_dir(self) -> Path:
@@ -131,7 +138,9 @@ class Stack:
             cleanup.enter_context(self.supervisor)
             self._start_databases()
             self.env = self._environment()
-            made = (self._bridge(), self._qstash(), self._gateway())
+            made = [self._bridge(), self._qstash(), self._gateway()]
+            if self._mail:
+                made.append(self._ses())
             self.children = {child.name: child for child in made}
             # These take a second to import their libraries: time enough for the migrations.
             for child in made:
@@ -250,6 +259,15 @@ class Stack:
             "PRESAGE_DISPATCH": self._dispatch,
             **_secrets(self.state_dir / "secrets.json"),
         }
+        if self._mail:
+            self.ses_url = f"http://{LOOPBACK}:{self._port('ses')}"
+            env |= {
+                "EMAIL_SENDER": MAIL_SENDER,
+                "AWS_ENDPOINT_URL_SESV2": self.ses_url,
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "AWS_ACCESS_KEY_ID": "local",
+                "AWS_SECRET_ACCESS_KEY": "local",
+            }
         if self.clock_file is not None:
             if not self.clock_file.exists():
                 set_clock(self.clock_file, time.time_ns() // 1_000_000)
@@ -282,6 +300,10 @@ class Stack:
             *("--log-dir", str(self.log_dir / "functions")),
             *([] if self._access_log else ["--quiet"]),
         )
+
+    def _ses(self) -> ChildProcess:
+        port = self.ses_url.rpartition(":")[2]
+        return self._module("ses", port, "--sender", self.env["EMAIL_SENDER"])
 
     def _module(self, name: str, port: str, *arguments: str) -> ChildProcess:
         root = homes.PROJECT_ROOT
@@ -319,18 +341,21 @@ def _wait_listening(child: ChildProcess) -> ChildProcess:
 
 
 def _secrets(path: Path) -> dict[str, str]:
-    """Tokens and keys of this state folder, made at its first start."""
-    if not path.exists():
-        made = {
-            "UPSTASH_REDIS_REST_TOKEN": secrets.token_hex(20),
-            "QSTASH_TOKEN": secrets.token_hex(20),
-            "QSTASH_CURRENT_SIGNING_KEY": f"sig_{secrets.token_hex(20)}",
-            "QSTASH_NEXT_SIGNING_KEY": f"sig_{secrets.token_hex(20)}",
-            "CRON_SECRET": secrets.token_hex(20),
-        }
+    """Tokens and keys of this state folder, each made at the first start that knows it."""
+    made = {
+        "UPSTASH_REDIS_REST_TOKEN": secrets.token_hex(20),
+        "QSTASH_TOKEN": secrets.token_hex(20),
+        "QSTASH_CURRENT_SIGNING_KEY": f"sig_{secrets.token_hex(20)}",
+        "QSTASH_NEXT_SIGNING_KEY": f"sig_{secrets.token_hex(20)}",
+        "CRON_SECRET": secrets.token_hex(20),
+        "EMAIL_LINK_KEY": secrets.token_hex(20),
+        "CREDENTIAL_KEYS": f"local:{base64.b64encode(secrets.token_bytes(32)).decode()}",
+    }
+    kept: dict[str, str] = orjson.loads(path.read_bytes()) if path.exists() else {}
+    if kept.keys() < made.keys():
+        kept = made | kept
         path.touch(mode=0o600)
-        path.write_bytes(orjson.dumps(made))
-    kept: dict[str, str] = orjson.loads(path.read_bytes())
+        path.write_bytes(orjson.dumps(kept))
     return kept
 
 

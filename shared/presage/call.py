@@ -7,6 +7,7 @@ from typing import Literal
 
 Role = Literal["user", "admin", "super_admin"]
 KeyScope = Literal["read", "trade", "admin", "service"]
+Language = Literal["en", "bn"]
 Zone = Literal["api", "admin", "worker"]
 
 

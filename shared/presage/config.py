@@ -70,6 +70,24 @@ SETTINGS = {
         ),
         Setting(name="EVM_CHAIN_ID", meaning="chain id in sign-in messages", default="137"),
         Setting(name="BOOTSTRAP_ADMIN", meaning="wallet that becomes the super_admin", default=""),
+        Setting(
+            name="EMAIL_SENDER",
+            meaning="address that mails come from (a verified SES identity); no mail when empty",
+            default="",
+        ),
+        Setting(name="EMAIL_LINK_KEY", meaning="signs the links in mails", secret=True),
+        Setting(
+            name="CREDENTIAL_KEYS",
+            meaning="AES-256 keys of people's venue credentials, `id:base64[,id:base64]`: "
+            "the first encrypts, all decrypt",
+            secret=True,
+        ),
+        Setting(
+            name="EVM_RPC_URL",
+            meaning="JSON-RPC of EVM_CHAIN_ID, for sign-in by contract wallets; off when empty",
+            default="",
+            secret=True,
+        ),
         Setting(name="COLLATERAL_CURRENCY", meaning="the currency of account", default="BDT"),
         Setting(
             name="BINANCE_URL", meaning="spot prices and history", default="https://api.binance.com"

@@ -33,6 +33,7 @@ class _Policy(TypedDict, total=False):
     cache_s: int
     document: str
     direct: bool
+    calls_out: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,7 @@ class Route:
         cache_s: how long its answer is kept, for everybody alike; 0 is never.
         document: the content type of an answer without envelope, in place of JSON or beside it.
         direct: it answers those too who did not come through the front that ORIGIN_SECRET names.
+        calls_out: it may ask a service that is not ours, and answer 502 for it.
         slot_s: a workflow's slot: it completes once in each.
         retries: how often QStash tries a workflow again.
     """
@@ -71,6 +73,7 @@ class Route:
     cache_s: int = 0
     document: str = ""
     direct: bool = False
+    calls_out: bool = False
     slot_s: int = 0
     retries: int = 3
 
@@ -136,7 +139,7 @@ _TABLE = (
          limit_per_min=30, limit_by="ip", login=True),
     _api("connect_wallet", "identity", "POST /auth/connect-wallet",
          "public", "read", "natural", "Exchange a signed message for a session",
-         limit_per_min=10, limit_by="ip", login=True),
+         limit_per_min=10, limit_by="ip", login=True, calls_out=True),
     _api("get_session", "identity", "GET /auth/session",
          "user", "session", "safe", "Who am I, and until when"),
     _api("logout", "identity", "POST /auth/logout",
@@ -161,6 +164,20 @@ _TABLE = (
          "admin", "admin", "natural", "Grant or take a role; close an account to new positions"),
     _api("list_audit_log", "identity", "GET /admin/audit-log",
          "admin", "admin", "safe", "What was done by whom, newest first"),
+    # settings
+    _api("get_profile", "identity", "GET /settings/profile",
+         "user", "read", "safe", "How the caller is shown and reached"),
+    _api("update_profile", "identity", "PUT /settings/profile",
+         "user", "session", "natural", "Change display name, language or email",
+         limit_per_min=30, calls_out=True),
+    _api("confirm_email", "identity", "GET /settings/email/confirm",
+         "public", "read", "natural", "Confirm an email by the link that was mailed to it",
+         limit_per_min=30, limit_by="ip"),
+    _api("link_polymarket", "identity", "PUT /settings/polymarket",
+         "user", "session", "natural", "Store or replace the caller's Polymarket credentials",
+         limit_per_min=10),
+    _api("unlink_polymarket", "identity", "DELETE /settings/polymarket",
+         "user", "session", "natural", "Forget the caller's Polymarket credentials"),
     # markets
     _api("propose_market", "markets", "POST /markets",
          "user", "trade", "repeats", "Propose a market", status=201, limit_per_min=30),
@@ -261,6 +278,7 @@ _TABLE = (
     _workflow("expire_orders", "Release orders past their expiration", slot_s=60, retries=0),
     _workflow("sweep_fees", "Move the markets' fees to the platform", slot_s=86_400),
     _workflow("cleanup", "Drop what has expired", slot_s=86_400),
+    _workflow("rotate_credentials", "Put stored credentials under the present key", slot_s=86_400),
 )
 # fmt: on
 

@@ -1,6 +1,7 @@
 """The platform as its users meet it: over HTTP, through the gateway, on servers of its own."""
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -41,6 +42,7 @@ def stack(
         },
         stage="test",
         keep=False,
+        mail=True,
     ) as started:
         yield started
 
@@ -113,6 +115,19 @@ def test_two_users_interleaved_never_meet(stack: Stack) -> None:
         with ThreadPoolExecutor(2) as pool:
             for _ in range(20):
                 assert list(pool.map(look, (carol, dave))) == [carol.address, dave.address]
+
+
+def test_a_mailed_link_confirms_an_email(stack: Stack) -> None:
+    """Through SES's own protocol to a log that a developer reads, and back by the link in it."""
+    wallet = Wallet(f"{stack.base_url} reader")
+    with ApiClient(stack.base_url).sign_in(wallet) as reader:
+        asked = {"email": "reader@example.com", "language": "bn"}
+        assert reader.put("/settings/profile", asked)["emailPending"] == "reader@example.com"
+        log = (stack.log_dir / "ses.log").read_text(encoding="utf-8")
+        assert "mail to reader@example.com: আপনার ইমেইল" in log
+        link = re.findall(r"^http\S+", log, re.MULTILINE)[-1]
+        assert httpx.get(link).json()["data"] == {"confirmed": True}
+        assert reader.get("/settings/profile")["email"] == "reader@example.com"
 
 
 def test_schedules_run_what_they_should(stack: Stack) -> None:

@@ -190,9 +190,9 @@ def _error_statuses(route: Route) -> list[int]:
         statuses.add(401)
     if "{" in route.path:
         statuses.add(404)
-    if route.method != "GET":
+    if route.idempotency != "safe":
         statuses |= {401, 409}
-    if route.zone == "worker":
+    if route.zone == "worker" or route.calls_out:
         statuses.add(502)
     if route.scope == "trade":
         statuses |= {402, 404, 422}

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from presage.identity.profile_models import ApiSecret
 from presage.identity.siwe import checksum_address
 from presage.schema import RequestModel, ResponseModel
 
@@ -28,11 +29,18 @@ class Nonce(ResponseModel):
 
 
 class ConnectWallet(RequestModel):
-    """The message of /auth/nonce, unaltered, and its EIP-191 signature."""
+    """The message of /auth/nonce, unaltered, and its signature in hex.
+
+    EIP-191 by the wallet's key, or what its contract accepts (ERC-1271), where a node can be asked.
+    The three Polymarket credentials come together; they are encrypted and never answered.
+    """
 
     address: EvmAddress
     message: Annotated[str, Field(max_length=2_000)]
-    signature: Annotated[str, Field(max_length=200)]
+    signature: Annotated[str, Field(max_length=4_098)]
+    polymarket_api_key: ApiSecret | None = None
+    polymarket_api_secret: ApiSecret | None = None
+    polymarket_passphrase: ApiSecret | None = None
 
 
 class User(ResponseModel):

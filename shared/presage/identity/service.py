@@ -4,14 +4,15 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from presage import config
-from presage.adapters import redis
+from presage.adapters import evm_rpc, redis
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
-from presage.errors import UnauthorizedError
-from presage.identity import sessions
+from presage.errors import UnauthorizedError, ValidationFailedError
+from presage.identity import credentials, sessions
 from presage.identity.models import (
     Connected,
     ConnectWallet,
@@ -22,12 +23,30 @@ from presage.identity.models import (
     User,
 )
 from presage.identity.sessions import Session
-from presage.identity.siwe import SiweMessage, checksum_address, nonce_of, recover_address
+from presage.identity.siwe import (
+    SiweMessage,
+    checksum_address,
+    message_hash,
+    nonce_of,
+    recover_address,
+)
 from presage.schema import Nothing
 
 CHALLENGE_LIFETIME = timedelta(minutes=10)
 STATEMENT = "Sign in to Presage."
 _queries = beside(__file__)
+
+
+@dataclass(frozen=True)
+class _Visit(Session):
+    """A session as its owner sees it."""
+
+    polymarket_linked: bool
+
+
+@dataclass(frozen=True)
+class _Found:
+    user_id: uuid.UUID | None
 
 
 @dataclass(frozen=True)
@@ -71,32 +90,35 @@ def connect_wallet(call: Call, request: ConnectWallet) -> Connected:
     """Check the signature, then consume the challenge and open a session in one transaction.
 
     The signature is checked first, so that a stranger cannot burn a nonce; the message must be
-    the stored challenge to the letter, which compares every field of it at once.
+    the stored challenge to the letter, which compares every field of it at once. Polymarket
+    credentials are stored in that transaction too, or the wallet does not come in.
 
     Raises:
         UnauthorizedError: the signature is another's, or the challenge is unknown, altered,
             expired or used.
+        ValidationFailedError: some of the three credentials are given and others not.
+        ConflictError: credentials are given and the wallet's first sign-in is under way elsewhere.
+        UpstreamError: the node that knows contract wallets cannot be asked; the nonce stays good.
+        UnavailableError: credentials are given and CREDENTIAL_KEYS is missing or malformed.
     """
     nonce = nonce_of(request.message)
-    if nonce is None or recover_address(request.message, request.signature) != request.address:
+    if nonce is None or not _is_signed(request):
         raise UnauthorizedError("The signature does not match the address and message.")
+    given = _given_credentials(request)
     token = sessions.new_token()
+    params = {
+        "nonce": nonce,
+        "address": request.address,
+        "message": request.message,
+        "token_hash": sessions.hash_token(token),
+        "is_bootstrap_admin": request.address == _bootstrap_admin(),
+        "ip": call.ip,
+        "request_id": call.request_id,
+        "now": call.now,
+        "expires_at": call.now + sessions.LIFETIME,
+    }
     session = connection.fetch_one(
-        call,
-        _queries["sign_in"],
-        Session,
-        {
-            "nonce": nonce,
-            "address": request.address,
-            "message": request.message,
-            "user_id": uuid.uuid4(),
-            "token_hash": sessions.hash_token(token),
-            "is_bootstrap_admin": request.address == _bootstrap_admin(),
-            "ip": call.ip,
-            "request_id": call.request_id,
-            "now": call.now,
-            "expires_at": call.now + sessions.LIFETIME,
-        },
+        call, _queries["sign_in"], _Visit, params | _for_user(call, request.address, given)
     )
     if session is None:
         raise UnauthorizedError("The challenge is unknown, altered, expired or used.")
@@ -104,9 +126,58 @@ def connect_wallet(call: Call, request: ConnectWallet) -> Connected:
     return Connected(session=_view(session), token=token)
 
 
+def _is_signed(request: ConnectWallet) -> bool:
+    """Whether the wallet signed the message: by its key, or by its contract's word (ERC-1271)."""
+    if recover_address(request.message, request.signature) == request.address:
+        return True
+    if not evm_rpc.is_configured():
+        return False
+    try:
+        signature = bytes.fromhex(request.signature.removeprefix("0x"))
+    except ValueError:
+        return False
+    return evm_rpc.is_valid_signature(request.address, message_hash(request.message), signature)
+
+
+def _given_credentials(request: ConnectWallet) -> credentials.PolymarketCredentials | None:
+    given = {
+        "polymarketApiKey": request.polymarket_api_key,
+        "polymarketApiSecret": request.polymarket_api_secret,
+        "polymarketPassphrase": request.polymarket_passphrase,
+    }
+    texts = [one.get_secret_value() for one in given.values() if one is not None]
+    if not texts:
+        return None
+    if len(texts) < len(given):
+        missing = next(name for name, one in given.items() if one is None)
+        raise ValidationFailedError(
+            f"{missing} is missing: give all three Polymarket credentials or none.", field=missing
+        )
+    return credentials.PolymarketCredentials(*texts)
+
+
+def _for_user(
+    call: Call, address: str, given: credentials.PolymarketCredentials | None
+) -> dict[str, Any]:
+    """The user's id, new unless credentials have to be sealed for one who exists."""
+    if given is None:
+        nothing = dict.fromkeys(("key_id", "credential_nonce", "ciphertext"))
+        return {"user_id": uuid.uuid4(), **nothing}
+    found = connection.fetch_one(call, _queries["find_wallet"], _Found, {"address": address})
+    user_id = (found and found.user_id) or uuid.uuid4()
+    sealed = credentials.seal(user_id, given)
+    return {
+        "user_id": user_id,
+        "key_id": sealed.key_id,
+        "credential_nonce": sealed.nonce,
+        "ciphertext": sealed.ciphertext,
+    }
+
+
 def get_session(call: Call, request: Nothing) -> SessionView:  # noqa: ARG001 - it has no fields
     """The caller's session as Postgres knows it."""
-    session = sessions.find(call, call.user.session_hash)
+    params = {"token_hash": call.user.session_hash, "now": call.now}
+    session = connection.fetch_one(call, _queries["get_session"], _Visit, params)
     if session is None:
         raise UnauthorizedError("The session has ended.")
     return _view(session)
@@ -126,13 +197,14 @@ def _bootstrap_admin() -> str | None:
     return checksum_address(address) if address else None
 
 
-def _view(session: Session) -> SessionView:
+def _view(session: _Visit) -> SessionView:
     return SessionView(
         user=User(
             id=session.user_id,
             address=session.address,
             display_name=session.display_name,
             role=session.role,
+            polymarket_linked=session.polymarket_linked,
         ),
         expires_at=session.expires_at,
     )

@@ -80,6 +80,12 @@ def checksum_address(address: str) -> str:
     return spelled
 
 
+def message_hash(text: str) -> bytes:
+    """What a wallet signs for `text`: the hash of EIP-191's personal message (version 0x45)."""
+    body = text.encode()
+    return keccak256(b"\x19Ethereum Signed Message:\n" + str(len(body)).encode() + body)
+
+
 def recover_address(text: str, signature: str) -> str | None:
     """The checksummed address that signed `text` by EIP-191 (personal_sign), or None.
 
@@ -94,11 +100,9 @@ def recover_address(text: str, signature: str) -> str | None:
     recovery = raw[64] - _LEGACY_RECOVERY if raw[64] >= _LEGACY_RECOVERY else raw[64]
     if recovery not in {0, 1} or int.from_bytes(raw[32:64]) > _CURVE_ORDER // 2:
         return None
-    body = text.encode()
-    digest = keccak256(b"\x19Ethereum Signed Message:\n" + str(len(body)).encode() + body)
     try:
         key = PublicKey.from_signature_and_message(
-            raw[:64] + bytes([recovery]), digest, hasher=None
+            raw[:64] + bytes([recovery]), message_hash(text), hasher=None
         )
     except ValueError:
         return None

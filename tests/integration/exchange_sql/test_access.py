@@ -55,6 +55,11 @@ def people(module_database: Database) -> Iterator[tuple[Exchange, UUID]]:
             )
             exchange.work("select * from settle_market(%s, 10, now())", market)
             exchange.work("select * from settle_market(%s, 10, now())", market)
+    exchange.owner.execute(
+        "insert into venue_credentials values"
+        " (%s, 'polymarket', 'k', decode(repeat('00', 12), 'hex'), sha256('b'), now(), now())",
+        (b,),
+    )
     exchange.change(b, market, "split", 0, 100)
     exchange.place_batch(b, [{"market_id": str(market), "outcome": 0}])
     exchange.owner.execute(
@@ -164,6 +169,15 @@ def test_nobody_reads_a_row_of_somebody_else(
                 _rows(nobody, name)
 
 
+def test_admins_have_no_business_with_credentials(people: tuple[Exchange, UUID]) -> None:
+    exchange, _a = people
+    with exchange.database.connect("presage_admin") as staff:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            _rows(staff, "venue_credentials")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            staff.execute("select * from find_wallet('evm', '0x')")
+
+
 def test_nobody_writes_a_row_of_somebody_else(
     people: tuple[Exchange, UUID], guarded: list[Guarded]
 ) -> None:
@@ -201,6 +215,9 @@ def test_one_edits_how_one_is_shown_and_nothing_else(people: tuple[Exchange, UUI
     for change in (
         "update users set role = 'super_admin'",
         "update users set closed_only = false",
+        "update users set email = null",
+        "update users set email_pending = null",
+        "update users set email_sent_at = null",
         "update accounts set balance_micros = 1",
         "update audit_log set action = 'x'",
         "select key_hash from api_keys",

@@ -119,11 +119,13 @@ def test_the_contract_of_variables(stack: Stack) -> None:
         "ALLOWED_ORIGINS",
         "BOOTSTRAP_ADMIN",
         "COLLATERAL_CURRENCY",
+        "CREDENTIAL_KEYS",
         "CRON_SECRET",
         "DATABASE_URL_ADMIN",
         "DATABASE_URL_API",
         "DATABASE_URL_OWNER",
         "DATABASE_URL_WORKER",
+        "EMAIL_LINK_KEY",
         "PRESAGE_CLOCK_FILE",
         "PRESAGE_DISPATCH",
         "PUBLIC_BASE_URL",
@@ -195,7 +197,7 @@ def test_taken_ports_state_and_a_killed_postgres(tmp_path: Path) -> None:
     lines: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        wanted = Ports(port, None, None, None, None)
+        wanted = Ports(port, None, None, None, None, None)
         with stack_of(tmp_path, ports=wanted, progress=lines.append) as first:
             assert f"gateway    port {port} is taken" in "\n".join(lines)
             token = first.env["QSTASH_TOKEN"]

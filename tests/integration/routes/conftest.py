@@ -1,7 +1,6 @@
 """A platform for tests of routes: real Postgres, real Valkey behind the REST bridge."""
 
-import os
-import sys
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,40 +9,21 @@ import pytest
 from eth_account import Account
 
 from infra.local.clock import set_clock
-from infra.local.homes import PROJECT_ROOT
-from infra.local.ports import free_port, wait_accepting
-from infra.local.process import ChildProcess
-from infra.local.valkey import Valkey
 from presage import clock
 from tests.conftest import Database
 from tests.harness import CURRENT_KEY, NEXT_KEY, NOON_MS, PUBLIC_BASE_URL, Platform, Wallet
+from tests.redis_server import TOKEN as REDIS_TOKEN
+from tests.redis_server import RedisServer
 
-REDIS_TOKEN = "test-token"
+CREDENTIAL_KEYS = "first:" + base64.b64encode(bytes(range(32))).decode()
 ADMIN_KEY = "0x" + "a1" * 32
 
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the Upstash REST bridge over a throw-away Valkey."""
-    folder = tmp_path_factory.mktemp("bridge")
-    port = free_port()
-    with Valkey() as valkey:
-        bridge = ChildProcess(
-            name="upstash",
-            argv=[
-                *(sys.executable, "-m", "infra.local.upstash", "--port", str(port)),
-                *("--redis-port", str(valkey.port), "--token", REDIS_TOKEN),
-            ],
-            log_file=folder / "bridge.log",
-            env=os.environ | {"PYTHONPATH": f"{PROJECT_ROOT}/shared:{PROJECT_ROOT}"},
-            cwd=PROJECT_ROOT,
-        )
-        bridge.start()
-        try:
-            bridge.wait_ready(lambda: wait_accepting(port, 0.0), 20)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            bridge.stop(grace_s=5)
+    with RedisServer(tmp_path_factory.mktemp("bridge")) as server:
+        yield server.url
 
 
 def _serve(
@@ -63,6 +43,8 @@ def _serve(
             "PUBLIC_BASE_URL": PUBLIC_BASE_URL,
             "ALLOWED_ORIGINS": "https://app.example.com",
             "SIWE_DOMAIN": "app.example.com",
+            "EMAIL_LINK_KEY": "email-link-key",
+            "CREDENTIAL_KEYS": CREDENTIAL_KEYS,
             "BOOTSTRAP_ADMIN": Account.from_key(ADMIN_KEY).address,
             "PRESAGE_CLOCK_FILE": str(clock_file),
         }

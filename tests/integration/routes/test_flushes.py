@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from eth_account import Account
+from eth_account.messages import encode_defunct
 
 from tests.harness import Platform, Wallet
 from tests.proxy import FlushCounter
@@ -60,7 +62,9 @@ def test_a_warm_order_is_one_flush_each(
         assert _cost(counters) == (1, 1)
 
 
-@pytest.mark.parametrize("stem", ["list_orders", "list_positions", "get_wallet", "get_session"])
+@pytest.mark.parametrize(
+    "stem", ["list_orders", "list_positions", "get_wallet", "get_session", "get_profile"]
+)
 def test_a_warm_private_read_is_one_flush_each(
     stem: str, platform: Platform, trader: Wallet, counters: Counters
 ) -> None:
@@ -147,6 +151,42 @@ def test_a_cancel_is_one_flush_each(
     _cost(counters)
     assert platform.call("cancel_order", token=trader.token, order_id=order).status == 200
     assert _cost(counters) == (1, 1)
+
+
+def test_a_change_of_settings_is_one_flush_each(
+    platform: Platform, trader: Wallet, counters: Counters
+) -> None:
+    keys = {"apiKey": "a", "apiSecret": "b", "passphrase": "c"}
+    costs = []
+    for _ in range(2):
+        for stem, body in (
+            ("update_profile", {"displayName": "Rahim"}),
+            ("link_polymarket", keys),
+            ("unlink_polymarket", None),
+        ):
+            assert platform.call(stem, token=trader.token, body=body).status == 200
+            costs.append(_cost(counters))
+    # The first of them leaves Redis a copy of the session.
+    assert costs[1:] == [(1, 1)] * 5
+
+
+def test_a_sign_in_with_credentials_looks_the_user_up(
+    platform: Platform, counters: Counters
+) -> None:
+    account = Account.from_key("0x" + "c3" * 32)
+    message = platform.call("create_nonce", body={"address": account.address}).data["message"]
+    signed = account.sign_message(encode_defunct(text=message)).signature.hex()
+    body = {
+        "address": account.address,
+        "message": message,
+        "signature": signed,
+        "polymarketApiKey": "a",
+        "polymarketApiSecret": "b",
+        "polymarketPassphrase": "c",
+    }
+    _cost(counters)
+    assert platform.call("connect_wallet", body=body).status == 200
+    assert _cost(counters) == (2, 1)
 
 
 def test_a_move_of_a_market_tells_the_cache_after_its_commit(

@@ -1,19 +1,25 @@
 """Coming in with a wallet, staying in, and every way of not getting in."""
 
+import secrets
 import threading
+import uuid
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
+from presage import clock
 from presage.adapters import redis
 from presage.identity import sessions
 from tests.harness import Answer, Platform, Wallet
 
 ACCOUNT = Account.from_key("0x" + "c3" * 32)
 OTHER = Account.from_key("0x" + "d4" * 32)
+CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+USES, CONNECTIONS = 1_000, 16
 
 
 def _challenge(platform: Platform) -> str:
@@ -55,6 +61,11 @@ def test_the_same_wallet_is_the_same_user(platform: Platform) -> None:
         ("URI: http://", "URI: https://"),
         ("Expiration Time: 2026", "Expiration Time: 2036"),
         ("Issued At: 2026", "Issued At: 2025"),
+        ("Issued At: 2026", "Issued At: 2027"),
+        ("Version: 1", "Version: 2"),
+        ("Nonce: ", "Request ID: 7\nNonce: "),
+        ("\nURI: ", "\n\nURI: "),
+        ("wants you to sign in", "wants you to  sign in"),
     ],
 )
 def test_an_altered_message_is_refused(old: str, new: str, platform: Platform) -> None:
@@ -64,6 +75,64 @@ def test_an_altered_message_is_refused(old: str, new: str, platform: Platform) -
     assert _connect(platform, altered).status == 401
     # The challenge survives: nobody but its wallet can use it up.
     assert _connect(platform, message).status == 200
+
+
+@pytest.mark.parametrize(
+    "extra",
+    ["\n", " ", "\r\n", "\nResources:\n- https://evil.example.com", "\nNot Before: 2026", "\u200b"],
+)
+def test_a_line_more_is_refused(extra: str, platform: Platform) -> None:
+    message = _challenge(platform)
+    for altered in (message + extra, extra + message):
+        assert _connect(platform, altered).status == 401
+    assert _connect(platform, message).status == 200
+
+
+def test_a_second_nonce_is_refused(platform: Platform) -> None:
+    message = _challenge(platform)
+    nonce = next(line for line in message.split("\n") if line.startswith("Nonce: "))
+    assert _connect(platform, f"{message}\n{nonce}").status == 401
+    assert _connect(platform, message.replace(nonce, "Nonce: ")).status == 401
+    assert _connect(platform, message).status == 200
+
+
+def test_a_message_for_another_wallet_is_refused(platform: Platform) -> None:
+    """Its signer may come in as itself, not by a challenge that is another's."""
+    message = _challenge(platform)
+    as_itself = message.replace(ACCOUNT.address, OTHER.address)
+    for text in (message, as_itself):
+        assert _connect(platform, text, signer=OTHER, address=OTHER.address).status == 401
+    assert _connect(platform, message).status == 200
+
+
+def test_a_malleable_signature_is_refused(platform: Platform) -> None:
+    """(r, n - s) with the other parity recovers the same key: it must not be a second signature."""
+    message = _challenge(platform)
+    raw = ACCOUNT.sign_message(encode_defunct(text=message)).signature
+    high_s = (CURVE_ORDER - int.from_bytes(raw[32:64])).to_bytes(32)
+    twin = raw[:32] + high_s + bytes([27 + 28 - raw[64]])
+    assert _connect(platform, message, signature=twin.hex()).status == 401
+    assert _connect(platform, message, signature=raw.hex()).status == 200
+
+
+def test_a_challenge_of_another_deployment_is_refused(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a wallet signed for another domain, URI or chain was never our challenge."""
+    for name, value in (
+        ("SIWE_DOMAIN", "evil.example.com"),
+        ("PUBLIC_BASE_URL", "https://evil.example.com/api/v1"),
+        ("EVM_CHAIN_ID", "1"),
+    ):
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv(name, value)
+            foreign = _challenge(platform)
+        ours = _challenge(platform)
+        nonce = next(line for line in ours.split("\n") if line.startswith("Nonce: "))
+        theirs = next(line for line in foreign.split("\n") if line.startswith("Nonce: "))
+        assert _connect(platform, foreign.replace(theirs, nonce)).status == 401
+        assert _connect(platform, ours).status == 200
+        platform.advance(60)
 
 
 def test_another_wallets_signature_is_refused(platform: Platform) -> None:
@@ -97,6 +166,44 @@ def test_one_of_many_concurrent_uses_wins(platform: Platform) -> None:
     for thread in threads:
         thread.join()
     assert statuses == {200: 1, 401: 7}
+
+
+def test_one_of_a_thousand_concurrent_uses_wins(platform: Platform) -> None:
+    """At the database, where it is decided: sixteen connections, a session token a use."""
+    message = _challenge(platform)
+    nonce = next(line for line in message.split("\n") if line.startswith("Nonce: "))
+    together = threading.Barrier(CONNECTIONS)
+
+    def use(share: range) -> int:
+        with platform.database.connect("presage_api") as connection:
+            together.wait()
+            return sum(
+                connection.execute(
+                    "select count(*) from public.sign_in(%s, %s, %s, %s, %s, false, '127.0.0.1',"
+                    " 'race', %s, %s)",
+                    (
+                        nonce.removeprefix("Nonce: "),
+                        ACCOUNT.address,
+                        message,
+                        uuid.uuid4(),
+                        secrets.token_bytes(32),
+                        clock.now(),
+                        clock.now() + sessions.LIFETIME,
+                    ),
+                ).fetchone()
+                == (1,)
+                for _ in share
+            )
+
+    shares = [range(start, USES, CONNECTIONS) for start in range(CONNECTIONS)]
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        assert sum(pool.map(use, shares)) == 1
+    with platform.database.connect() as owner:
+        left = owner.execute(
+            "select (select count(*) from users), (select count(*) from sessions),"
+            " (select count(*) from audit_log)"
+        ).fetchone()
+    assert left == (1, 1, 1)
 
 
 def test_only_the_bootstrap_wallet_is_admin(platform: Platform, admin: Wallet) -> None:
