@@ -1377,6 +1377,19 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.lock_audience(p_market_id uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+    if not exists (select from public.markets m where m.id = p_market_id) then
+        raise exception 'There is no such market.' using errcode = 'PR404', column = 'market_id';
+    end if;
+    insert into public.market_audience (market_id) values (p_market_id) on conflict do nothing;
+    perform from public.market_audience a where a.market_id = p_market_id for no key update;
+end;
+$$;
+
 CREATE FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) RETURNS TABLE(side text, price_bps integer, size_lots bigint, orders integer)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -1467,7 +1480,7 @@ CREATE FUNCTION public.market_quotes(p_market_id uuid) RETURNS TABLE(outcome sma
     where o.market_id = p_market_id;
 $$;
 
-CREATE FUNCTION public.market_stats(p_market_id uuid, p_now timestamp with time zone) RETURNS TABLE(volume_micros bigint, volume_24h_micros bigint, trade_count bigint, unique_traders bigint, open_interest_micros bigint, liquidity_micros bigint, last_updated timestamp with time zone)
+CREATE FUNCTION public.market_stats(p_market_id uuid, p_now timestamp with time zone) RETURNS TABLE(volume_micros bigint, volume_24h_micros bigint, trade_count bigint, unique_traders bigint, follower_count bigint, bookmark_count bigint, open_interest_micros bigint, liquidity_micros bigint, last_updated timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -1478,7 +1491,8 @@ CREATE FUNCTION public.market_stats(p_market_id uuid, p_now timestamp with time 
             where o.market_id = p_market_id and b.interval_s = 3600
               and b.bucket > date_bin('1 hour', p_now, 'epoch') - interval '24 hours'
               and b.bucket <= p_now),
-           c.trade_count, c.unique_traders, a.balance_micros,
+           c.trade_count, c.unique_traders, coalesce(e.follower_count, 0),
+           coalesce(e.bookmark_count, 0), a.balance_micros,
            (select coalesce(sum(s.liquidity_micros), 0)::bigint
             from public.outcomes as o
             cross join lateral public.book_summary(p_market_id, o.outcome) as s
@@ -1488,6 +1502,7 @@ CREATE FUNCTION public.market_stats(p_market_id uuid, p_now timestamp with time 
     join public.markets as m on m.id = c.market_id
     join public.market_ledgers as l on l.market_id = c.market_id
     join public.accounts as a on a.id = l.escrow_account
+    left join public.market_audience as e on e.market_id = c.market_id
     where c.market_id = p_market_id
 $$;
 
@@ -1903,6 +1918,25 @@ CREATE FUNCTION public.normalise_search(p_text text) RETURNS text
         '[][\s!"#$%&''()*+,./:;<=>?@\\^_`{|}~।॥“”‘’–—-]+', ' ', 'g'
     ))
 $_$;
+
+CREATE FUNCTION public.notify_closing_markets(p_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_told integer;
+begin
+    insert into public.notifications (user_id, type, market_id, facts, created_at)
+    select f.user_id, 'market_closing_soon', m.id,
+           jsonb_build_object('closesAt', to_jsonb(m.closes_at)), p_now
+    from public.markets m
+    join public.follows f on f.market_id = m.id and f.notify_on_close
+    where m.state = 'ACTIVE' and m.closes_at > p_now and m.closes_at <= p_now + interval '1 hour'
+    on conflict do nothing;
+    get diagnostics v_told = row_count;
+    return v_told;
+end;
+$$;
 
 CREATE FUNCTION public.open_market_accounts() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2719,6 +2753,73 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_taken integer;
+begin
+    with claimed as materialized (
+        select o.id, o.topic, o.market_id, o.payload, o.created_at
+        from public.outbox o
+        where o.published_at is null
+        order by o.id
+        limit p_limit
+        for update skip locked
+    ),
+    filled as (
+        insert into public.notifications (user_id, type, market_id, facts, created_at)
+        select m.user_id, 'order_filled', c.market_id, jsonb_build_object(
+                   'orderId', m.id, 'side', m.side, 'position', m.position,
+                   'outcome', m.outcome, 'priceBps', m.price_bps, 'sizeLots', m.size_lots),
+               c.created_at
+        from claimed c
+        cross join lateral jsonb_array_elements(c.payload -> 'fills') as f
+        join public.orders m on m.id = (f ->> 'maker_order_id')::uuid
+        where c.topic = 'order' and (f ->> 'maker_remaining_lots')::bigint = 0
+    ),
+    large as (
+        insert into public.notifications (user_id, type, market_id, facts, created_at)
+        select w.user_id, 'large_trade', t.market_id,
+               jsonb_build_object('amountMicros', t.micros, 'side', t.payload #>> '{order,side}',
+                                  'position', t.payload #>> '{order,position}'),
+               t.created_at
+        from (
+            select c.market_id, c.payload, c.created_at, (
+                       select sum((f ->> 'price_bps')::bigint * (f ->> 'size_lots')::bigint)::bigint
+                       from jsonb_array_elements(c.payload -> 'fills') as f) as micros
+            from claimed c
+            where c.topic = 'order' and c.payload -> 'fills' <> '[]'::jsonb
+        ) as t
+        join public.follows w on w.market_id = t.market_id and w.notify_on_trade
+        where t.micros > p_large_micros
+          and w.user_id <> (t.payload #>> '{order,user_id}')::uuid
+    ),
+    resolved as (
+        insert into public.notifications (user_id, type, market_id, created_at)
+        select w.user_id, 'market_resolved', c.market_id, c.created_at
+        from claimed c
+        join public.follows w on w.market_id = c.market_id and w.notify_on_resolve
+        where c.topic = 'market_state' and c.payload ->> 'newState' = 'FINALIZED'
+        on conflict do nothing
+    ),
+    settled as (
+        insert into public.notifications (user_id, type, market_id, facts, created_at)
+        select (c.payload ->> 'user_id')::uuid, 'position_settled', c.market_id,
+               jsonb_build_object('amountMicros', c.payload -> 'amount_micros'), c.created_at
+        from claimed c
+        where c.topic = 'settlement'
+    ),
+    published as (
+        update public.outbox o set published_at = p_now
+        where o.id in (select c.id from claimed c)
+    )
+    select count(*) into v_taken from claimed;
+    return v_taken;
+end;
+$$;
+
 CREATE FUNCTION public.release_market_orders(p_market_id uuid, p_limit integer, p_now timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -3205,6 +3306,84 @@ begin
         where a.id = s.id and s.delta <> 0
     )
     select count(*)::integer, coalesce(sum(d.amount), 0)::bigint from due as d;
+end;
+$$;
+
+CREATE FUNCTION public.toggle_bookmark(p_market_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(bookmarked boolean, bookmark_count bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor uuid := public.actor_id();
+    v_on    boolean;
+    v_count bigint;
+begin
+    perform public.lock_audience(p_market_id);
+    delete from public.bookmarks b where b.user_id = v_actor and b.market_id = p_market_id;
+    v_on := not found;
+    if v_on then
+        insert into public.bookmarks (user_id, market_id, created_at)
+        values (v_actor, p_market_id, p_now);
+    end if;
+    update public.market_audience a
+    set bookmark_count = a.bookmark_count + case when v_on then 1 else -1 end
+    where a.market_id = p_market_id
+    returning a.bookmark_count into v_count;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (v_actor, 'bookmark_market', 'market', p_market_id::text, p_request_id, p_ip,
+            jsonb_build_object('bookmarked', v_on), p_now);
+    return query select v_on, v_count;
+end;
+$$;
+
+CREATE FUNCTION public.toggle_follow(p_market_id uuid, p_on_trade boolean, p_on_resolve boolean, p_on_close boolean, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(following boolean, notify_on_trade boolean, notify_on_resolve boolean, notify_on_close boolean, follower_count bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    v_actor   uuid := public.actor_id();
+    v_trade   boolean;
+    v_resolve boolean;
+    v_close   boolean;
+    v_known   boolean;
+    v_change  integer := 0;
+    v_count   bigint;
+begin
+    perform public.lock_audience(p_market_id);
+    select f.notify_on_trade, f.notify_on_resolve, f.notify_on_close
+    into v_trade, v_resolve, v_close
+    from public.follows as f
+    where f.user_id = v_actor and f.market_id = p_market_id;
+    v_known := found;
+    if v_known and (coalesce(p_on_trade, v_trade), coalesce(p_on_resolve, v_resolve),
+                    coalesce(p_on_close, v_close)) = (v_trade, v_resolve, v_close) then
+        delete from public.follows as f where f.user_id = v_actor and f.market_id = p_market_id;
+        v_change := -1;
+    else
+        v_trade := coalesce(p_on_trade, v_trade, true);
+        v_resolve := coalesce(p_on_resolve, v_resolve, true);
+        v_close := coalesce(p_on_close, v_close, true);
+        insert into public.follows as f
+            (user_id, market_id, notify_on_trade, notify_on_resolve, notify_on_close, created_at)
+        values (v_actor, p_market_id, v_trade, v_resolve, v_close, p_now)
+        on conflict (user_id, market_id) do update set
+            notify_on_trade = excluded.notify_on_trade,
+            notify_on_resolve = excluded.notify_on_resolve,
+            notify_on_close = excluded.notify_on_close;
+        v_change := case when v_known then 0 else 1 end;
+    end if;
+    update public.market_audience as a set follower_count = a.follower_count + v_change
+    where a.market_id = p_market_id
+    returning a.follower_count into v_count;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (v_actor, 'follow_market', 'market', p_market_id::text, p_request_id, p_ip,
+            jsonb_build_object('following', v_change >= 0, 'trade', v_trade, 'resolve', v_resolve,
+                               'close', v_close), p_now);
+    return query select v_change >= 0, v_trade and v_change >= 0, v_resolve and v_change >= 0,
+        v_close and v_change >= 0, v_count;
 end;
 $$;
 
@@ -3848,6 +4027,12 @@ CREATE TABLE public.auth_challenges (
     CONSTRAINT auth_challenges_nonce_is_long CHECK ((length(nonce) >= 16))
 );
 
+CREATE TABLE public.bookmarks (
+    user_id uuid NOT NULL,
+    market_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.dead_letters (
     id bigint NOT NULL,
     workflow text NOT NULL,
@@ -3921,6 +4106,15 @@ CREATE TABLE public.fills (
     CONSTRAINT fills_trade_something CHECK ((size_lots > 0))
 );
 
+CREATE TABLE public.follows (
+    user_id uuid NOT NULL,
+    market_id uuid NOT NULL,
+    notify_on_trade boolean NOT NULL,
+    notify_on_resolve boolean NOT NULL,
+    notify_on_close boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.idempotency_keys (
     actor_id uuid NOT NULL,
     route text NOT NULL,
@@ -3935,6 +4129,13 @@ CREATE TABLE public.login_attempts (
     bucket text NOT NULL,
     window_start timestamp with time zone NOT NULL,
     attempts integer NOT NULL
+);
+
+CREATE TABLE public.market_audience (
+    market_id uuid NOT NULL,
+    follower_count bigint DEFAULT 0 NOT NULL,
+    bookmark_count bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT market_audience_is_not_negative CHECK (((follower_count >= 0) AND (bookmark_count >= 0)))
 );
 
 CREATE TABLE public.market_clarifications (
@@ -4073,6 +4274,26 @@ CREATE TABLE public.markets (
     CONSTRAINT markets_venue_is_known CHECK ((venue = ANY (ARRAY['native'::text, 'solana'::text, 'polymarket'::text])))
 )
 WITH (fillfactor='80');
+
+CREATE TABLE public.notifications (
+    id bigint NOT NULL,
+    user_id uuid NOT NULL,
+    type text NOT NULL,
+    market_id uuid,
+    facts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    read_at timestamp with time zone,
+    CONSTRAINT notifications_type_is_known CHECK ((type = ANY (ARRAY['order_filled'::text, 'market_closing_soon'::text, 'market_resolved'::text, 'large_trade'::text, 'comment_reply'::text, 'position_settled'::text, 'deposit_verified'::text, 'withdrawal_completed'::text, 'alert_triggered'::text, 'settlement_escalation'::text])))
+);
+
+ALTER TABLE public.notifications ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.notifications_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE SEQUENCE public.order_arrivals
     START WITH 1
@@ -4366,6 +4587,9 @@ ALTER TABLE ONLY public.audit_log
 ALTER TABLE ONLY public.auth_challenges
     ADD CONSTRAINT auth_challenges_pkey PRIMARY KEY (nonce);
 
+ALTER TABLE ONLY public.bookmarks
+    ADD CONSTRAINT bookmarks_pkey PRIMARY KEY (user_id, market_id);
+
 ALTER TABLE ONLY public.dead_letters
     ADD CONSTRAINT dead_letters_have_one_row_per_item UNIQUE (workflow, item);
 
@@ -4378,11 +4602,17 @@ ALTER TABLE ONLY public.escalations
 ALTER TABLE ONLY public.escalations
     ADD CONSTRAINT escalations_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.follows
+    ADD CONSTRAINT follows_pkey PRIMARY KEY (user_id, market_id);
+
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_are_used_once PRIMARY KEY (actor_id, route, key);
 
 ALTER TABLE ONLY public.login_attempts
     ADD CONSTRAINT login_attempts_pkey PRIMARY KEY (bucket, window_start);
+
+ALTER TABLE ONLY public.market_audience
+    ADD CONSTRAINT market_audience_pkey PRIMARY KEY (market_id);
 
 ALTER TABLE ONLY public.market_clarifications
     ADD CONSTRAINT market_clarifications_pkey PRIMARY KEY (id);
@@ -4410,6 +4640,9 @@ ALTER TABLE ONLY public.markets
 
 ALTER TABLE ONLY public.markets
     ADD CONSTRAINT markets_slug_is_unique UNIQUE (slug);
+
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.order_batches
     ADD CONSTRAINT order_batches_key_is_used_once UNIQUE (user_id, batch_key);
@@ -4496,6 +4729,8 @@ CREATE INDEX fills_by_market ON public.fills USING btree (market_id, id DESC);
 
 CREATE INDEX fills_by_taker_order ON public.fills USING btree (taker_order_id);
 
+CREATE INDEX follows_by_market ON public.follows USING btree (market_id, user_id);
+
 CREATE INDEX market_clarifications_by_market ON public.market_clarifications USING btree (market_id, id);
 
 CREATE INDEX market_disputes_by_user ON public.market_disputes USING btree (user_id, created_at);
@@ -4523,6 +4758,14 @@ CREATE INDEX markets_by_venue ON public.markets USING btree (venue, created_at D
 CREATE INDEX markets_by_words ON public.markets USING gin (search_tokens);
 
 CREATE INDEX markets_unsettled ON public.markets USING btree (finalized_at) WHERE ((state = 'FINALIZED'::text) AND (settled_at IS NULL));
+
+CREATE INDEX notifications_by_age ON public.notifications USING btree (created_at);
+
+CREATE INDEX notifications_by_user ON public.notifications USING btree (user_id, id DESC);
+
+CREATE UNIQUE INDEX notifications_of_a_market_are_sent_once ON public.notifications USING btree (market_id, user_id, type) WHERE (type = ANY (ARRAY['market_closing_soon'::text, 'market_resolved'::text]));
+
+CREATE INDEX notifications_unread ON public.notifications USING btree (user_id, id DESC) WHERE (read_at IS NULL);
 
 CREATE INDEX orders_asks ON public.orders USING btree (market_id, outcome, book_price_bps, seq) WHERE (is_open AND ((book_side)::text = 'ask'::text));
 
@@ -4585,6 +4828,21 @@ ALTER TABLE ONLY public.accounts
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
+ALTER TABLE ONLY public.bookmarks
+    ADD CONSTRAINT bookmarks_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.bookmarks
+    ADD CONSTRAINT bookmarks_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.follows
+    ADD CONSTRAINT follows_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.follows
+    ADD CONSTRAINT follows_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.market_audience
+    ADD CONSTRAINT market_audience_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
 ALTER TABLE ONLY public.market_clarifications
     ADD CONSTRAINT market_clarifications_author_fkey FOREIGN KEY (author) REFERENCES public.users(id);
 
@@ -4632,6 +4890,9 @@ ALTER TABLE ONLY public.markets
 
 ALTER TABLE ONLY public.markets
     ADD CONSTRAINT markets_proposed_by_fkey FOREIGN KEY (proposed_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.outcomes
     ADD CONSTRAINT outcomes_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
@@ -4681,11 +4942,23 @@ ALTER TABLE public.auth_challenges ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY auth_challenges_are_swept_by_workers ON public.auth_challenges TO presage_worker USING (true);
 
+ALTER TABLE public.bookmarks ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY bookmarks_are_open_to_staff ON public.bookmarks TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY bookmarks_are_seen_by_their_owner ON public.bookmarks FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
 ALTER TABLE public.fills ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY fills_are_open_to_staff ON public.fills TO presage_admin, presage_worker USING (true) WITH CHECK (true);
 
 CREATE POLICY fills_are_seen_by_both_sides ON public.fills FOR SELECT TO presage_api USING (((taker_id = ( SELECT public.actor_id() AS actor_id)) OR (maker_id = ( SELECT public.actor_id() AS actor_id))));
+
+ALTER TABLE public.follows ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY follows_are_open_to_staff ON public.follows TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY follows_are_seen_by_their_owner ON public.follows FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
 
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 
@@ -4700,6 +4973,12 @@ ALTER TABLE public.market_disputes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY market_disputes_are_open_to_staff ON public.market_disputes TO presage_admin, presage_worker USING (true) WITH CHECK (true);
 
 CREATE POLICY market_disputes_are_seen_by_who_raised_them ON public.market_disputes FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
+ALTER TABLE public.notifications ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY notifications_are_open_to_staff ON public.notifications TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY notifications_are_seen_by_their_reader ON public.notifications TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id))) WITH CHECK ((user_id = ( SELECT public.actor_id() AS actor_id)));
 
 ALTER TABLE public.order_batches ENABLE ROW LEVEL SECURITY;
 
@@ -4879,6 +5158,8 @@ GRANT ALL ON FUNCTION public.link_venue(p_venue text, p_key_id text, p_nonce byt
 
 REVOKE ALL ON FUNCTION public.list_market() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.lock_audience(p_market_id uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) TO presage_api;
 GRANT ALL ON FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) TO presage_admin;
@@ -4920,6 +5201,9 @@ GRANT ALL ON FUNCTION public.normalise_search(p_text text) TO presage_api;
 GRANT ALL ON FUNCTION public.normalise_search(p_text text) TO presage_admin;
 GRANT ALL ON FUNCTION public.normalise_search(p_text text) TO presage_worker;
 
+REVOKE ALL ON FUNCTION public.notify_closing_markets(p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.notify_closing_markets(p_now timestamp with time zone) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.open_market_accounts() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.payout_fits(p_market_id uuid, p_payout_bps integer[]) FROM PUBLIC;
@@ -4946,6 +5230,9 @@ REVOKE ALL ON FUNCTION public.put_venue_credentials(p_user_id uuid, p_venue text
 REVOKE ALL ON FUNCTION public.record_move(p_market_id uuid, p_action text, p_from text, p_to text, p_reason text, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.record_trades(p_market_id uuid, p_outcome smallint, p_first_bps integer, p_last_bps integer, p_volume_micros bigint, p_volume_lots bigint, p_trades integer, p_new_traders integer, p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.release_market_orders(p_market_id uuid, p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.release_market_orders(p_market_id uuid, p_limit integer, p_now timestamp with time zone) TO presage_admin;
@@ -4985,6 +5272,12 @@ GRANT ALL ON FUNCTION public.snapshot_prices(p_now timestamp with time zone) TO 
 REVOKE ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.toggle_bookmark(p_market_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.toggle_bookmark(p_market_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.toggle_follow(p_market_id uuid, p_on_trade boolean, p_on_resolve boolean, p_on_close boolean, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.toggle_follow(p_market_id uuid, p_on_trade boolean, p_on_resolve boolean, p_on_close boolean, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.unlink_venue(p_venue text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.unlink_venue(p_venue text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
@@ -5062,6 +5355,10 @@ GRANT SELECT,INSERT ON TABLE public.audit_log TO presage_worker;
 
 GRANT SELECT,DELETE ON TABLE public.auth_challenges TO presage_worker;
 
+GRANT SELECT ON TABLE public.bookmarks TO presage_api;
+GRANT SELECT ON TABLE public.bookmarks TO presage_admin;
+GRANT SELECT ON TABLE public.bookmarks TO presage_worker;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dead_letters TO presage_worker;
 GRANT SELECT,UPDATE ON TABLE public.dead_letters TO presage_admin;
 
@@ -5072,9 +5369,17 @@ GRANT SELECT ON TABLE public.fills TO presage_api;
 GRANT SELECT ON TABLE public.fills TO presage_admin;
 GRANT SELECT ON TABLE public.fills TO presage_worker;
 
+GRANT SELECT ON TABLE public.follows TO presage_api;
+GRANT SELECT ON TABLE public.follows TO presage_admin;
+GRANT SELECT ON TABLE public.follows TO presage_worker;
+
 GRANT SELECT,DELETE ON TABLE public.idempotency_keys TO presage_worker;
 
 GRANT SELECT,DELETE ON TABLE public.login_attempts TO presage_worker;
+
+GRANT SELECT ON TABLE public.market_audience TO presage_api;
+GRANT SELECT ON TABLE public.market_audience TO presage_admin;
+GRANT SELECT ON TABLE public.market_audience TO presage_worker;
 
 GRANT SELECT ON TABLE public.market_clarifications TO presage_api;
 GRANT SELECT,INSERT ON TABLE public.market_clarifications TO presage_admin;
@@ -5102,6 +5407,12 @@ GRANT SELECT,INSERT ON TABLE public.market_state_changes TO presage_worker;
 GRANT SELECT ON TABLE public.markets TO presage_api;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.markets TO presage_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.markets TO presage_worker;
+
+GRANT SELECT ON TABLE public.notifications TO presage_api;
+GRANT SELECT ON TABLE public.notifications TO presage_admin;
+GRANT SELECT,INSERT,DELETE ON TABLE public.notifications TO presage_worker;
+
+GRANT UPDATE(read_at) ON TABLE public.notifications TO presage_api;
 
 GRANT SELECT ON TABLE public.order_batches TO presage_api;
 GRANT SELECT ON TABLE public.order_batches TO presage_admin;

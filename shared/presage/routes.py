@@ -255,6 +255,20 @@ _TABLE = (
     # ledger
     _api("get_wallet", "ledger", "GET /wallet",
          "user", "read", "safe", "Available and locked money"),
+    # social
+    _api("bookmark_market", "social", "POST /markets/{market_id}/bookmark",
+         "user", "trade", "repeats", "Bookmark a market, or drop the bookmark"),
+    _api("follow_market", "social", "POST /markets/{market_id}/follow",
+         "user", "trade", "repeats", "Follow a market, change what to be told, or stop"),
+    _api("list_bookmarks", "social", "GET /bookmarks",
+         "user", "read", "safe", "The caller's bookmarks, newest first"),
+    _api("list_follows", "social", "GET /follows",
+         "user", "read", "safe", "The markets that the caller follows, newest first"),
+    # notifications
+    _api("list_notifications", "notifications", "GET /notifications",
+         "user", "read", "safe", "The caller's notifications, newest first"),
+    _api("mark_read", "notifications", "POST /notifications/mark-read",
+         "user", "trade", "natural", "Mark notifications as read"),
     # ops
     _api("get_health", "ops", "GET /health",
          "public", "read", "safe", "Whether the platform and what it stands on are well"),
@@ -276,6 +290,7 @@ _TABLE = (
     _workflow("market_monitor", "Finalize markets whose window is over", slot_s=60, retries=0),
     _workflow("settle_market", "Pay the holders of final markets", slot_s=60, retries=0),
     _workflow("expire_orders", "Release orders past their expiration", slot_s=60, retries=0),
+    _workflow("sweep_outbox", "Make notifications of what was said", slot_s=60, retries=0),
     _workflow("sweep_fees", "Move the markets' fees to the platform", slot_s=86_400),
     _workflow("cleanup", "Drop what has expired", slot_s=86_400),
     _workflow("rotate_credentials", "Put stored credentials under the present key", slot_s=86_400),

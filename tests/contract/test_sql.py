@@ -21,6 +21,7 @@ PUBLIC_TABLES = {
     "market_ledgers",
     "market_counters",
     "market_listings",
+    "market_audience",
     "price_bars",
     "price_points",
     "schema_migrations",

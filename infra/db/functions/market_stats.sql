@@ -3,7 +3,7 @@
 create or replace function public.market_stats(p_market_id uuid, p_now timestamptz)
 returns table (
     volume_micros bigint, volume_24h_micros bigint, trade_count bigint, unique_traders bigint,
-    open_interest_micros bigint, liquidity_micros bigint, last_updated timestamptz
+    follower_count bigint, bookmark_count bigint, open_interest_micros bigint, liquidity_micros bigint, last_updated timestamptz
 )
 language sql stable security definer set search_path = ''
 as $$
@@ -14,7 +14,8 @@ as $$
             where o.market_id = p_market_id and b.interval_s = 3600
               and b.bucket > date_bin('1 hour', p_now, 'epoch') - interval '24 hours'
               and b.bucket <= p_now),
-           c.trade_count, c.unique_traders, a.balance_micros,
+           c.trade_count, c.unique_traders, coalesce(e.follower_count, 0),
+           coalesce(e.bookmark_count, 0), a.balance_micros,
            (select coalesce(sum(s.liquidity_micros), 0)::bigint
             from public.outcomes as o
             cross join lateral public.book_summary(p_market_id, o.outcome) as s
@@ -24,6 +25,7 @@ as $$
     join public.markets as m on m.id = c.market_id
     join public.market_ledgers as l on l.market_id = c.market_id
     join public.accounts as a on a.id = l.escrow_account
+    left join public.market_audience as e on e.market_id = c.market_id
     where c.market_id = p_market_id
 $$;
 revoke execute on function public.market_stats(uuid, timestamptz) from public;

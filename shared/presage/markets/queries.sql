@@ -291,7 +291,7 @@ order by b.bucket;
 -- name: get_market_stats
 -- A market's figures.
 select f.market_id, s.volume_micros, s.volume_24h_micros, s.trade_count, s.unique_traders,
-       s.open_interest_micros, s.liquidity_micros, s.last_updated
+       s.follower_count, s.bookmark_count, s.open_interest_micros, s.liquidity_micros, s.last_updated
 from public.find_outcome(%(market)s, '0', null) f
 cross join lateral public.market_stats(f.market_id, %(now)s) s;
 

@@ -17,6 +17,7 @@ from presage.db import connection
 from presage.db.queries import beside
 from presage.errors import PresageError
 from presage.markets import lifecycle
+from presage.notifications import service as notifications
 from presage.workflows.run import Outcome, Run
 
 MARKETS_PER_LOOK = 200
@@ -58,7 +59,8 @@ class RuledMarket:
 
 
 def market_close_check(run: Run) -> Outcome:
-    """Release the open orders of markets past their close, then mark them halted."""
+    """Tell followers what closes soon; release orders of markets past their close, halt them."""
+    told = notifications.notify_closing_markets(run.call)
     released = 0
 
     def tidy(market_id: uuid.UUID) -> bool:
@@ -81,7 +83,7 @@ def market_close_check(run: Run) -> Outcome:
         return halted is not None and halted.done
 
     closed = _each(run, "list_closed_markets", tidy)
-    return _outcome(run, closed=closed, releasedOrders=released)
+    return _outcome(run, told=told, closed=closed, releasedOrders=released)
 
 
 def price_snapshot(run: Run) -> Outcome:

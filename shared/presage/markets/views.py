@@ -270,8 +270,8 @@ class MarketStats(ResponseModel):
     volume_24h_micros: Annotated[MoneyOut, Field(alias="volume24h")]
     trade_count: int
     unique_traders: int
-    follower_count: int = 0
-    bookmark_count: int = 0
+    follower_count: int
+    bookmark_count: int
     open_interest_micros: Annotated[MoneyOut, Field(alias="openInterest")]
     liquidity_micros: Annotated[MoneyOut, Field(alias="liquidityScore")]
     last_updated: datetime

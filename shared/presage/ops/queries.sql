@@ -5,10 +5,17 @@ from pg_catalog.pg_stat_activity
 where datname = pg_catalog.current_database();
 
 -- name: open_escalation
--- Ask a human, once for each subject.
-insert into public.escalations (kind, subject, market_id, reason, data, created_at)
-values (%(kind)s, %(subject)s, %(market_id)s, %(reason)s, %(data)s::jsonb, %(now)s)
-on conflict (kind, subject) do nothing;
+-- Ask a human, once for each subject, and tell the admins.
+with opened as (
+    insert into public.escalations (kind, subject, market_id, reason, data, created_at)
+    values (%(kind)s, %(subject)s, %(market_id)s, %(reason)s, %(data)s::jsonb, %(now)s)
+    on conflict (kind, subject) do nothing
+    returning market_id, created_at
+)
+insert into public.notifications (user_id, type, market_id, created_at)
+select u.id, 'settlement_escalation', o.market_id, o.created_at
+from opened as o
+join public.users as u on u.role <> 'user';
 
 -- name: clean_challenges
 -- Sign-in challenges that nobody can use any more.

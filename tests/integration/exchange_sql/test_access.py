@@ -60,6 +60,13 @@ def people(module_database: Database) -> Iterator[tuple[Exchange, UUID]]:
         " (%s, 'polymarket', 'k', decode(repeat('00', 12), 'hex'), sha256('b'), now(), now())",
         (b,),
     )
+    for statement in (
+        "insert into bookmarks values (%s, %s, now())",
+        "insert into follows values (%s, %s, true, true, true, now())",
+        "insert into notifications (user_id, type, market_id, created_at)"
+        " values (%s, 'market_resolved', %s, now())",
+    ):
+        exchange.owner.execute(statement.encode(), (b, market))
     exchange.change(b, market, "split", 0, 100)
     exchange.place_batch(b, [{"market_id": str(market), "outcome": 0}])
     exchange.owner.execute(

@@ -1,0 +1,74 @@
+-- Why: what the exchange says in its outbox becomes notifications, in the transaction that marks it
+-- as published: each row once, whatever is killed or delivered twice. Set-based: a market with
+-- 100,000 followers is one statement. A maker is told when its order is filled to the end; a taker
+-- knew from its answer. p_large_micros is what makes a trade large, by a taker order's volume.
+-- Answers how many rows were taken; fewer than p_limit means that none is left.
+create or replace function public.relay_outbox(
+    p_limit integer, p_large_micros bigint, p_now timestamptz
+) returns integer
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+    v_taken integer;
+begin
+    with claimed as materialized (
+        select o.id, o.topic, o.market_id, o.payload, o.created_at
+        from public.outbox o
+        where o.published_at is null
+        order by o.id
+        limit p_limit
+        for update skip locked
+    ),
+    filled as (
+        insert into public.notifications (user_id, type, market_id, facts, created_at)
+        select m.user_id, 'order_filled', c.market_id, jsonb_build_object(
+                   'orderId', m.id, 'side', m.side, 'position', m.position,
+                   'outcome', m.outcome, 'priceBps', m.price_bps, 'sizeLots', m.size_lots),
+               c.created_at
+        from claimed c
+        cross join lateral jsonb_array_elements(c.payload -> 'fills') as f
+        join public.orders m on m.id = (f ->> 'maker_order_id')::uuid
+        where c.topic = 'order' and (f ->> 'maker_remaining_lots')::bigint = 0
+    ),
+    large as (
+        insert into public.notifications (user_id, type, market_id, facts, created_at)
+        select w.user_id, 'large_trade', t.market_id,
+               jsonb_build_object('amountMicros', t.micros, 'side', t.payload #>> '{order,side}',
+                                  'position', t.payload #>> '{order,position}'),
+               t.created_at
+        from (
+            select c.market_id, c.payload, c.created_at, (
+                       select sum((f ->> 'price_bps')::bigint * (f ->> 'size_lots')::bigint)::bigint
+                       from jsonb_array_elements(c.payload -> 'fills') as f) as micros
+            from claimed c
+            where c.topic = 'order' and c.payload -> 'fills' <> '[]'::jsonb
+        ) as t
+        join public.follows w on w.market_id = t.market_id and w.notify_on_trade
+        where t.micros > p_large_micros
+          and w.user_id <> (t.payload #>> '{order,user_id}')::uuid
+    ),
+    resolved as (
+        insert into public.notifications (user_id, type, market_id, created_at)
+        select w.user_id, 'market_resolved', c.market_id, c.created_at
+        from claimed c
+        join public.follows w on w.market_id = c.market_id and w.notify_on_resolve
+        where c.topic = 'market_state' and c.payload ->> 'newState' = 'FINALIZED'
+        on conflict do nothing
+    ),
+    settled as (
+        insert into public.notifications (user_id, type, market_id, facts, created_at)
+        select (c.payload ->> 'user_id')::uuid, 'position_settled', c.market_id,
+               jsonb_build_object('amountMicros', c.payload -> 'amount_micros'), c.created_at
+        from claimed c
+        where c.topic = 'settlement'
+    ),
+    published as (
+        update public.outbox o set published_at = p_now
+        where o.id in (select c.id from claimed c)
+    )
+    select count(*) into v_taken from claimed;
+    return v_taken;
+end;
+$$;
+revoke execute on function public.relay_outbox(integer, bigint, timestamptz) from public;
+grant execute on function public.relay_outbox(integer, bigint, timestamptz) to presage_worker;

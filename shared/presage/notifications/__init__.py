@@ -1,0 +1,1 @@
+"""What people are told: written by SQL, worded by one table of templates."""
