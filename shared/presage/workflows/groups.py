@@ -12,7 +12,7 @@ from presage.workflows.run import Outcome, Run
 GROUPS: dict[str, tuple[str, ...]] = {
     "group_fast": ("execute_crypto", "market_close_check", "price_snapshot"),
     "group_hourly": ("price_snapshot",),
-    "group_daily": ("sweep_fees", "cleanup"),
+    "group_daily": ("sweep_fees", "cleanup_expired_deposits", "cleanup"),
 }
 
 

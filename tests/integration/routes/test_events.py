@@ -14,6 +14,7 @@ from tests.harness import NOON_MS, Platform, Wallet
 EVENTS = Path(__file__).resolve().parents[3] / "events"
 MARKET = "00000000-0000-4000-8000-000000000001"
 ORDER = "00000000-0000-4000-8000-000000000002"
+TRANSFER = "00000000-0000-4000-8000-000000000003"
 SIGNER = "0x" + "b2" * 32
 # execute_crypto and the groups call other services: their own tests start those.
 CALL_OUT = {"execute_crypto", "group_fast", "group_hourly", "group_daily"}
@@ -29,6 +30,7 @@ def test_the_event_is_served(stem: str, platform: Platform, admin: Wallet) -> No
     for name, value in {
         MARKET: market,
         ORDER: order,
+        TRANSFER: _to_decide(platform, user, stem),
         "SESSION_TOKEN": caller.token,
         **_signed(platform, stem),
     }.items():
@@ -81,6 +83,16 @@ def _world(platform: Platform, admin: Wallet, user: Wallet, stem: str) -> tuple[
             platform.call("resolve_market", token=admin.token, market_id=trading, body=outcome)
             platform.advance(172_800)
     return trading, order
+
+
+def _to_decide(platform: Platform, user: Wallet, stem: str) -> str:
+    """The id of a deposit or a withdrawal that waits for an admin, where the route decides one."""
+    match stem:
+        case "verify_deposit" | "reject_deposit":
+            return str(platform.deposit(user).data["id"])
+        case "complete_withdrawal" | "reject_withdrawal":
+            return str(platform.withdraw(user).data["id"])
+    return TRANSFER
 
 
 def _signed(platform: Platform, stem: str) -> dict[str, str]:
