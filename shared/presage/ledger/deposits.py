@@ -13,6 +13,7 @@ from presage.errors import ValidationFailedError
 from presage.idempotency import request_hash
 from presage.ledger.mobile import mask_if_mobile, mask_mobile
 from presage.ledger.models import (
+    MOBILE_METHODS,
     USDT,
     CreateDeposit,
     DepositPath,
@@ -71,7 +72,7 @@ def create_deposit(call: Call, request: CreateDeposit) -> Deposit:
     """Announce money that was sent; it waits 24 hours for an admin.
 
     Raises:
-        ValidationFailedError: the currency is not the method's.
+        ValidationFailedError: the currency is not the method's, or the number is missing or idle.
         ConflictError: the reference was given for another deposit.
         InvalidStateError: there is no fresh rate of the currency.
         UnprocessableError: ten deposits of the caller are pending.
@@ -80,9 +81,10 @@ def create_deposit(call: Call, request: CreateDeposit) -> Deposit:
     collateral = config.get("COLLATERAL_CURRENCY")
     currency = USDT if request.method == "usdt" else collateral
     if request.currency not in {None, currency}:
+        raise ValidationFailedError(f"{request.method} is paid in {currency}.", field="currency")
+    if (request.method in MOBILE_METHODS) != (request.sender_number is not None):
         raise ValidationFailedError(
-            f"{request.method} is paid in {currency}.",
-            field="currency",
+            "senderNumber is needed for mobile money, and for nothing else.", field="senderNumber"
         )
     fields = request.model_dump() | {"currency": currency}
     deposit_id = uuid.uuid4()

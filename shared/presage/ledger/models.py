@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationInfo,
@@ -86,8 +85,6 @@ class CreateDeposit(RequestModel):
     money.
     """
 
-    model_config = ConfigDict(validate_default=True)  # a number left out may be one that is needed
-
     method: Method
     amount_micros: Annotated[Amount, Field(alias="amount")]
     currency: Currency | None = None
@@ -98,16 +95,6 @@ class CreateDeposit(RequestModel):
     @classmethod
     def _on_the_methods_grid(cls, value: object, info: ValidationInfo) -> int:
         return _amount(value, MICROS if info.data.get("method") == "usdt" else CENTS)
-
-    @field_validator("sender_number", mode="after")
-    @classmethod
-    def _belongs_to_mobile_money(cls, value: str | None, info: ValidationInfo) -> str | None:
-        method = info.data.get("method")
-        if method in MOBILE_METHODS and value is None:
-            raise ValueError(f"is needed for {method}")
-        if method and method not in MOBILE_METHODS and value is not None:
-            raise ValueError(f"does not belong to {method}")
-        return value
 
 
 class ListDeposits(CursorRequest):
