@@ -9,6 +9,7 @@ from psycopg import sql
 
 from tests.conftest import Database
 from tests.integration.exchange_sql.exchange import Exchange
+from tests.integration.exchange_sql.teller import Teller
 
 # Every table that holds a person's rows, with the columns that name the person.
 OWNED = {
@@ -24,6 +25,8 @@ OWNED = {
     "share_operations": ("user_id",),
     "market_disputes": ("user_id",),
     "idempotency_keys": ("actor_id",),
+    "deposits": ("user_id",),
+    "withdrawals": ("user_id",),
 }
 # Public tables may name the person who made the row: that is part of the public record.
 PUBLIC = {"markets", "market_state_changes", "market_clarifications"}
@@ -39,6 +42,8 @@ API_READS = {
     "order_batches",
     "share_operations",
     "market_disputes",
+    "deposits",
+    "withdrawals",
 }
 
 
@@ -63,6 +68,9 @@ def people(module_database: Database) -> Iterator[tuple[Exchange, UUID]]:
         "insert into market_disputes values (gen_random_uuid(), %s, %s, 'wrong', 1, now())",
         (market, b),
     )
+    teller = Teller(exchange, exchange.user())
+    teller.deposit(b)
+    teller.withdraw(b)
     exchange.owner.execute(
         "insert into sessions values (sha256('b'), %s, now(), now() + interval '1 day')", (b,)
     )
@@ -89,7 +97,7 @@ def test_nobody_reads_a_row_of_somebody_else(people: tuple[Exchange, UUID]) -> N
         assert _rows(exchange.owner, table) > own.get(table, 0), table
         assert _rows(exchange.people[a], table) == own.get(table, 0), table
     with exchange.database.connect("presage_api", presage__user_id="") as nobody:
-        assert [_rows(nobody, table) for table in sorted(API_READS)] == [0] * 11
+        assert [_rows(nobody, table) for table in API_READS] == [0] * 13
 
 
 def test_what_is_not_granted_is_not_read(people: tuple[Exchange, UUID]) -> None:
@@ -104,6 +112,31 @@ def test_what_is_not_granted_is_not_read(people: tuple[Exchange, UUID]) -> None:
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             _rows(exchange.people[a], table)
+
+
+def test_who_set_a_rate_is_not_told(people: tuple[Exchange, UUID]) -> None:
+    exchange, a = people
+    exchange.people[a].execute("select base, rate_micros, observed_at from exchange_rates")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        exchange.people[a].execute("select set_by from exchange_rates")
+
+
+def test_people_do_not_decide_money(people: tuple[Exchange, UUID]) -> None:
+    """The database refuses a user's role, and a user who speaks as an admin."""
+    exchange, a = people
+    calls = (
+        "select decide_deposit(gen_random_uuid(), true, null, '', '', now())",
+        "select decide_withdrawal(gen_random_uuid(), true, 'paid', null, '', '', now())",
+        "select store_rate('USDT', 'BDT', 1, 'me', now(), '', '', now())",
+    )
+    as_admin = exchange.database.connect("presage_admin", presage__user_id=str(a))
+    for call in calls:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            exchange.people[a].execute(call)
+        with pytest.raises(psycopg.Error) as caught:
+            as_admin.execute(call)
+        assert caught.value.sqlstate == "PR403"
+    as_admin.close()
 
 
 def test_nobody_writes_a_row_of_somebody_else(people: tuple[Exchange, UUID]) -> None:
@@ -176,6 +209,7 @@ def test_the_ledger_is_written_by_functions_only(people: tuple[Exchange, UUID]) 
         " where grantee like 'presage_%%' and grantee <> 'presage_owner'"
         " and privilege_type <> 'SELECT' and table_name in"
         " ('accounts', 'transfers', 'transfer_keys', 'orders', 'fills', 'positions',"
-        " 'settlements', 'market_ledgers', 'market_counters', 'price_bars', 'price_points')"
+        " 'settlements', 'market_ledgers', 'market_counters', 'price_bars', 'price_points',"
+        " 'deposits', 'withdrawals', 'exchange_rates')"
     )
     assert granted == []
