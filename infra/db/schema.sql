@@ -4545,8 +4545,6 @@ CREATE INDEX audit_log_by_resource ON public.audit_log USING btree (resource, re
 
 CREATE INDEX auth_challenges_by_expiry ON public.auth_challenges USING btree (expires_at);
 
-CREATE UNIQUE INDEX deposits_by_number ON public.deposits USING btree (seq);
-
 CREATE INDEX deposits_by_status ON public.deposits USING btree (status, seq);
 
 CREATE INDEX deposits_by_user ON public.deposits USING btree (user_id, seq DESC);
@@ -4624,8 +4622,6 @@ CREATE INDEX share_operations_by_user ON public.share_operations USING btree (us
 CREATE INDEX transfers_into_people ON public.transfers USING btree (credit_account, id) WHERE (credit_account > 0);
 
 CREATE INDEX transfers_out_of_people ON public.transfers USING btree (debit_account, id) WHERE (debit_account > 0);
-
-CREATE UNIQUE INDEX withdrawals_by_number ON public.withdrawals USING btree (seq);
 
 CREATE INDEX withdrawals_by_status ON public.withdrawals USING btree (status, seq);
 

@@ -57,9 +57,9 @@ create table deposits (
 -- A rejected or expired announcement frees its reference.
 create unique index deposits_reference_is_used_once
     on deposits (method, reference_key) where status in ('pending', 'verified');
+-- No index on seq alone: the planner would walk everybody's rows for one person's few.
 create index deposits_by_user on deposits (user_id, seq desc);
 create index deposits_by_status on deposits (status, seq);
-create unique index deposits_by_number on deposits (seq);
 create index deposits_pending_by_expiry on deposits (expires_at) where status = 'pending';
 
 -- amount_micros left the person's cash, in the collateral currency; payout_micros is what is to be
@@ -95,4 +95,3 @@ create table withdrawals (
 );
 create index withdrawals_by_user on withdrawals (user_id, seq desc);
 create index withdrawals_by_status on withdrawals (status, seq);
-create unique index withdrawals_by_number on withdrawals (seq);

@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from presage import config
 from presage.call import Call
@@ -106,12 +106,20 @@ def create_deposit(call: Call, request: CreateDeposit) -> Deposit:
 
 def list_deposits(call: Call, request: ListDeposits) -> Page[Deposit]:
     """The caller's deposits, newest first."""
-    return _page(call, request, Deposit, is_staff=False)
+    return _page(call, "list_deposits", Deposit, request, [])
 
 
 def list_all_deposits(call: Call, request: ListDeposits) -> Page[DepositCase]:
     """Everybody's deposits: newest first, those that wait oldest first."""
-    return _page(call, request, DepositCase, is_staff=True)
+    match request.status:
+        case None:
+            stored = [*get_args(DepositStatus.__value__)]
+        case "expired":
+            stored = ["expired", "pending"]  # marked, and not yet
+        case status:
+            stored = [status]
+    query = "list_pending_deposits" if request.status == "pending" else "list_all_deposits"
+    return _page(call, query, DepositCase, request, stored)
 
 
 def verify_deposit(call: Call, request: DepositPath) -> DepositCase:
@@ -151,19 +159,17 @@ def cleanup_expired_deposits(run: Run) -> Outcome:
 
 
 def _page[ViewT: Deposit](
-    call: Call, request: ListDeposits, view: type[ViewT], *, is_staff: bool
+    call: Call, query: str, view: type[ViewT], request: ListDeposits, stored: list[str]
 ) -> Page[ViewT]:
     mark = decode(request.cursor, int)
-    is_queue = is_staff and request.status == "pending"
     params = {
         "status": request.status,
+        "stored": stored,
         "limit": request.limit,
         "mark": mark[0] if mark else None,
-        "is_staff": is_staff,
         "now": call.now,
     }
-    query = _queries["list_pending_deposits" if is_queue else "list_deposits"]
-    rows = connection.fetch_all(call, query, _DepositRow, params)
+    rows = connection.fetch_all(call, _queries[query], _DepositRow, params)
     next_cursor = encode([rows[-1].seq]) if len(rows) == request.limit else None
     return Page(
         [row.view(view) for row in rows],

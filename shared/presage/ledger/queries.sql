@@ -33,20 +33,42 @@ from public.create_deposit(
 );
 
 -- name: list_deposits
--- One page of deposits, newest first: the caller's, or everybody's for staff.
+-- One page of the caller's deposits, newest first; a pending one whose day is over shows as expired.
 select id, seq, user_id, method, currency, amount_micros, rate_micros, credited_micros,
        sender_reference, sender_number,
        case when status = 'pending' and expires_at <= n.now then 'expired' else status end as status,
-       reason, created_at, expires_at, decided_at,
-       decided_by
+       reason, created_at, expires_at, decided_at, decided_by
 from public.deposits
 cross join (select public.effective_now(%(now)s) as now offset 0) n
-where (%(is_staff)s or user_id = (select public.actor_id()))
-  and (%(status)s::text is null
-       or case when status = 'pending' and expires_at <= n.now then 'expired' else status end
-          = %(status)s::text)
+where user_id = (select public.actor_id())
+  and (%(status)s::text is null or status = %(status)s::text
+       or (%(status)s::text = 'expired' and status = 'pending'))
+  and (%(status)s::text is null or %(status)s::text not in ('pending', 'expired')
+       or status <> 'pending' or (expires_at <= n.now) = (%(status)s::text = 'expired'))
   and (%(mark)s::bigint is null or seq < %(mark)s::bigint)
 order by seq desc
+limit %(limit)s;
+
+-- name: list_all_deposits
+-- One page of everybody's deposits, newest first: a walk of the index for each stored status.
+select x.id, x.seq, x.user_id, x.method, x.currency, x.amount_micros, x.rate_micros,
+       x.credited_micros, x.sender_reference, x.sender_number,
+       case when x.status = 'pending' and x.expires_at <= n.now then 'expired' else x.status end
+           as status,
+       x.reason, x.created_at, x.expires_at, x.decided_at, x.decided_by
+from (select public.effective_now(%(now)s) as now offset 0) n
+cross join unnest(%(stored)s::text[]) as s (status)
+cross join lateral (
+    select d.*
+    from public.deposits d
+    where d.status = s.status
+      and (%(status)s::text is distinct from 'expired' or d.status = 'expired'
+           or d.expires_at <= n.now)
+      and (%(mark)s::bigint is null or d.seq < %(mark)s::bigint)
+    order by d.seq desc
+    limit %(limit)s
+) x
+order by x.seq desc
 limit %(limit)s;
 
 -- name: list_pending_deposits
@@ -85,15 +107,31 @@ from public.create_withdrawal(
 );
 
 -- name: list_withdrawals
--- One page of withdrawals, newest first: the caller's, or everybody's for staff.
+-- One page of the caller's withdrawals, newest first.
 select id, seq, user_id, method, currency as payout_currency, amount_micros, rate_micros,
        payout_micros, destination, status, external_reference, reason, created_at, decided_at,
        decided_by
 from public.withdrawals
-where (%(is_staff)s or user_id = (select public.actor_id()))
+where user_id = (select public.actor_id())
   and (%(status)s::text is null or status = %(status)s::text)
   and (%(mark)s::bigint is null or seq < %(mark)s::bigint)
 order by seq desc
+limit %(limit)s;
+
+-- name: list_all_withdrawals
+-- One page of everybody's withdrawals, newest first: a walk of the index for each status.
+select x.id, x.seq, x.user_id, x.method, x.currency as payout_currency, x.amount_micros,
+       x.rate_micros, x.payout_micros, x.destination, x.status, x.external_reference, x.reason,
+       x.created_at, x.decided_at, x.decided_by
+from unnest(%(stored)s::text[]) as s (status)
+cross join lateral (
+    select w.*
+    from public.withdrawals w
+    where w.status = s.status and (%(mark)s::bigint is null or w.seq < %(mark)s::bigint)
+    order by w.seq desc
+    limit %(limit)s
+) x
+order by x.seq desc
 limit %(limit)s;
 
 -- name: list_pending_withdrawals

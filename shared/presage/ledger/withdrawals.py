@@ -3,14 +3,14 @@
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from presage import config
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
 from presage.idempotency import request_hash
-from presage.ledger.mobile import mask_mobile
+from presage.ledger.mobile import mask_if_mobile, mask_mobile
 from presage.ledger.models import (
     MOBILE_METHODS,
     CompleteWithdrawal,
@@ -49,11 +49,13 @@ class _WithdrawalRow:
         """The withdrawal as it may be shown."""
         shown = {name: getattr(self, name, None) for name in view.model_fields}
         is_mobile = self.method in MOBILE_METHODS
+        paid_by = self.external_reference
         return view(
             **shown
             | {
                 "currency": config.get("COLLATERAL_CURRENCY"),
                 "destination": mask_mobile(self.destination) if is_mobile else self.destination,
+                "external_reference": mask_if_mobile(paid_by) if paid_by else None,
             }
         )
 
@@ -86,12 +88,14 @@ def create_withdrawal(call: Call, request: CreateWithdrawal) -> Withdrawal:
 
 def list_withdrawals(call: Call, request: ListWithdrawals) -> Page[Withdrawal]:
     """The caller's withdrawals, newest first."""
-    return _page(call, request, Withdrawal, is_staff=False)
+    return _page(call, "list_withdrawals", Withdrawal, request)
 
 
 def list_all_withdrawals(call: Call, request: ListWithdrawals) -> Page[WithdrawalCase]:
     """Everybody's withdrawals: newest first, those that wait oldest first."""
-    return _page(call, request, WithdrawalCase, is_staff=True)
+    is_queue = request.status == "pending"
+    query = "list_pending_withdrawals" if is_queue else "list_all_withdrawals"
+    return _page(call, query, WithdrawalCase, request)
 
 
 def complete_withdrawal(call: Call, request: CompleteWithdrawal) -> WithdrawalCase:
@@ -119,18 +123,16 @@ def reject_withdrawal(call: Call, request: RejectWithdrawal) -> WithdrawalCase:
 
 
 def _page[ViewT: Withdrawal](
-    call: Call, request: ListWithdrawals, view: type[ViewT], *, is_staff: bool
+    call: Call, query: str, view: type[ViewT], request: ListWithdrawals
 ) -> Page[ViewT]:
     mark = decode(request.cursor, int)
-    is_queue = is_staff and request.status == "pending"
     params = {
         "status": request.status,
+        "stored": [request.status] if request.status else [*get_args(WithdrawalStatus.__value__)],
         "limit": request.limit,
         "mark": mark[0] if mark else None,
-        "is_staff": is_staff,
     }
-    query = _queries["list_pending_withdrawals" if is_queue else "list_withdrawals"]
-    rows = connection.fetch_all(call, query, _WithdrawalRow, params)
+    rows = connection.fetch_all(call, _queries[query], _WithdrawalRow, params)
     next_cursor = encode([rows[-1].seq]) if len(rows) == request.limit else None
     return Page(
         [row.view(view) for row in rows],
