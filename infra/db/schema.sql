@@ -769,6 +769,141 @@ CREATE FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain te
     values (p_nonce, p_address, p_chain, p_message, p_now, p_expires_at);
 $$;
 
+CREATE SEQUENCE public.wallet_numbers
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE public.deposits (
+    id uuid NOT NULL,
+    seq bigint DEFAULT nextval('public.wallet_numbers'::regclass) NOT NULL,
+    user_id uuid NOT NULL,
+    method text NOT NULL,
+    currency text NOT NULL,
+    amount_micros bigint NOT NULL,
+    rate_micros bigint,
+    credited_micros bigint NOT NULL,
+    sender_reference text NOT NULL,
+    reference_key text NOT NULL,
+    sender_number text,
+    status text DEFAULT 'pending'::text NOT NULL,
+    reason text,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by uuid,
+    CONSTRAINT deposits_are_decided_at_once CHECK (((status = 'pending'::text) = (decided_at IS NULL))),
+    CONSTRAINT deposits_by_phone_name_the_phone CHECK ((((method = ANY (ARRAY['bkash'::text, 'nagad'::text, 'rocket'::text])) = (sender_number IS NOT NULL)) AND (sender_number ~ '^01[3-9][0-9]{8}$'::text))),
+    CONSTRAINT deposits_convert_usdt_only CHECK (((method = 'usdt'::text) = (rate_micros IS NOT NULL))),
+    CONSTRAINT deposits_credit_what_the_frozen_rate_says CHECK (((credited_micros > 0) AND ((credited_micros)::numeric =
+CASE
+    WHEN (rate_micros IS NULL) THEN (amount_micros)::numeric
+    ELSE div(((amount_micros)::numeric * (rate_micros)::numeric), (1000000)::numeric)
+END))),
+    CONSTRAINT deposits_end_after_they_start CHECK ((expires_at > created_at)),
+    CONSTRAINT deposits_method_is_known CHECK ((method = ANY (ARRAY['bkash'::text, 'nagad'::text, 'rocket'::text, 'bank'::text, 'usdt'::text]))),
+    CONSTRAINT deposits_reference_says_something CHECK (((length(reference_key) >= 1) AND (length(reference_key) <= 100))),
+    CONSTRAINT deposits_status_is_known CHECK ((status = ANY (ARRAY['pending'::text, 'verified'::text, 'rejected'::text, 'expired'::text])))
+);
+
+CREATE FUNCTION public.create_deposit(p_deposit_id uuid, p_method text, p_currency text, p_collateral text, p_amount_micros bigint, p_sender_reference text, p_sender_number text, p_key text, p_request_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS public.deposits
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    c_most_pending constant integer := 10;
+    c_least        constant bigint := 1000000;
+    c_most         constant bigint := 10000000000000;
+    c_lifetime     constant interval := interval '24 hours';
+    v_actor    uuid := public.actor_id();
+    v_now      timestamptz;
+    v_first    jsonb;
+    v_field    text;
+    v_rate     bigint;
+    v_credited numeric;
+    v_key      text := regexp_replace(lower(p_sender_reference), '[^a-z0-9]', '', 'g');
+    v_deposit  public.deposits;
+begin
+    if coalesce(length(p_key), 0) not between 1 and 128 then
+        raise exception using errcode = 'PR400', column = 'idempotency_key',
+            message = 'give a key of 1 to 128 characters';
+    end if;
+    -- Here copies of one request meet, and the count of what is pending holds.
+    perform from public.users as u where u.id = v_actor for no key update;
+    if not found then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    end if;
+    v_now := public.effective_now(p_now);
+    v_first := public.used_key(v_actor, 'create_deposit', p_key, p_request_hash);
+    if v_first is not null then
+        select d.* into strict v_deposit from public.deposits as d
+        where d.id = (v_first ->> 'deposit_id')::uuid;
+        v_deposit.status := 'pending';  -- as it was first answered
+        v_deposit.reason := null;
+        v_deposit.decided_at := null;
+        v_deposit.decided_by := null;
+        return v_deposit;
+    end if;
+
+    v_field := case
+        when p_currency is distinct from case p_method when 'usdt' then 'USDT' else p_collateral end
+            then 'currency'
+        when coalesce(p_amount_micros, 0) not between c_least and c_most then 'amount'
+        when coalesce(v_key, '') = '' then 'sender_reference'
+        when (p_method in ('bkash', 'nagad', 'rocket')) <> (p_sender_number is not null)
+            then 'sender_number' end;
+    if v_field is not null then
+        raise exception using errcode = 'PR400', column = v_field,
+            message = format('the %s does not fit', v_field);
+    elsif (
+        select count(*) from public.deposits as d
+        where d.user_id = v_actor and d.status = 'pending' and d.expires_at > v_now
+    ) >= c_most_pending then
+        raise exception using errcode = 'PR422',
+            message = format('%s deposits are pending already', c_most_pending);
+    end if;
+    v_credited := p_amount_micros;
+    if p_method = 'usdt' then
+        v_key := regexp_replace(v_key, '^0x', '');
+        v_rate := public.fresh_rate(p_currency, p_collateral, v_now);
+        v_credited := div(p_amount_micros::numeric * v_rate, 1000000);
+        if v_credited not between 1 and c_most then
+            raise exception using errcode = 'PR400', column = 'amount',
+                message = 'the amount is worth nothing, or over 10,000,000';
+        end if;
+    end if;
+    -- Whose day is over no longer holds the reference, marked or not.
+    perform public.expire_deposit(d.id, p_request_id, p_ip, v_now)
+    from public.deposits as d
+    where d.method = p_method and d.reference_key = v_key and d.status = 'pending';
+    insert into public.deposits (
+        id, user_id, method, currency, amount_micros, rate_micros, credited_micros,
+        sender_reference, reference_key, sender_number, created_at, expires_at
+    )
+    values (
+        p_deposit_id, v_actor, p_method, p_currency, p_amount_micros, v_rate, v_credited,
+        p_sender_reference, v_key, p_sender_number, v_now, v_now + c_lifetime
+    )
+    on conflict (method, reference_key) where status in ('pending', 'verified') do nothing
+    returning * into v_deposit;
+    if not found then
+        raise exception using errcode = 'PR409', column = 'sender_reference',
+            message = 'this reference was given for another deposit';
+    end if;
+    insert into public.idempotency_keys (actor_id, route, key, request_hash, result, created_at)
+    values (v_actor, 'create_deposit', p_key, p_request_hash,
+            jsonb_build_object('deposit_id', p_deposit_id), v_now);
+    perform public.record_wallet_change(v_actor, 'create_deposit', 'deposit', p_deposit_id, v_actor,
+        jsonb_build_object('status', 'pending', 'method', p_method, 'currency', p_currency,
+                           'amount_micros', p_amount_micros, 'rate_micros', v_rate,
+                           'credited_micros', v_credited),
+        p_request_id, p_ip, v_now);
+    return v_deposit;
+end;
+$$;
+
 CREATE FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(outcome smallint, label text, label_bn text, probability_bps integer)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -844,6 +979,109 @@ begin
 end;
 $$;
 
+CREATE TABLE public.withdrawals (
+    id uuid NOT NULL,
+    seq bigint DEFAULT nextval('public.wallet_numbers'::regclass) NOT NULL,
+    user_id uuid NOT NULL,
+    method text NOT NULL,
+    currency text NOT NULL,
+    amount_micros bigint NOT NULL,
+    rate_micros bigint,
+    payout_micros bigint NOT NULL,
+    destination text NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    external_reference text,
+    reason text,
+    created_at timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by uuid,
+    CONSTRAINT withdrawals_are_decided_at_once CHECK (((status = 'pending'::text) = (decided_at IS NULL))),
+    CONSTRAINT withdrawals_convert_usdt_only CHECK (((method = 'usdt'::text) = (rate_micros IS NOT NULL))),
+    CONSTRAINT withdrawals_have_a_destination CHECK (((length(destination) >= 1) AND (length(destination) <= 100))),
+    CONSTRAINT withdrawals_method_is_known CHECK ((method = ANY (ARRAY['bkash'::text, 'nagad'::text, 'rocket'::text, 'bank'::text, 'usdt'::text]))),
+    CONSTRAINT withdrawals_pay_what_the_frozen_rate_says CHECK (((amount_micros > 0) AND (payout_micros > 0) AND ((payout_micros)::numeric =
+CASE
+    WHEN (rate_micros IS NULL) THEN (amount_micros)::numeric
+    ELSE div(((amount_micros)::numeric * (1000000)::numeric), (rate_micros)::numeric)
+END))),
+    CONSTRAINT withdrawals_say_how_they_were_paid CHECK (((status = 'completed'::text) = (external_reference IS NOT NULL))),
+    CONSTRAINT withdrawals_status_is_known CHECK ((status = ANY (ARRAY['pending'::text, 'completed'::text, 'rejected'::text])))
+);
+
+CREATE FUNCTION public.create_withdrawal(p_withdrawal_id uuid, p_method text, p_collateral text, p_amount_micros bigint, p_destination text, p_key text, p_request_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS public.withdrawals
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    c_least constant bigint := 1000000;
+    c_most  constant bigint := 10000000000000;
+    v_actor      uuid := public.actor_id();
+    v_currency   text := case p_method when 'usdt' then 'USDT' else p_collateral end;
+    v_now        timestamptz;
+    v_first      jsonb;
+    v_rate       bigint;
+    v_payout     numeric := p_amount_micros;
+    v_withdrawal public.withdrawals;
+begin
+    if coalesce(length(p_key), 0) not between 1 and 128 then
+        raise exception using errcode = 'PR400', column = 'idempotency_key',
+            message = 'give a key of 1 to 128 characters';
+    end if;
+    -- Here copies of one request meet.
+    perform from public.users as u where u.id = v_actor for no key update;
+    if not found then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    end if;
+    v_now := public.effective_now(p_now);
+    v_first := public.used_key(v_actor, 'create_withdrawal', p_key, p_request_hash);
+    if v_first is not null then
+        select w.* into strict v_withdrawal from public.withdrawals as w
+        where w.id = (v_first ->> 'withdrawal_id')::uuid;
+        v_withdrawal.status := 'pending';  -- as it was first answered
+        v_withdrawal.external_reference := null;
+        v_withdrawal.reason := null;
+        v_withdrawal.decided_at := null;
+        v_withdrawal.decided_by := null;
+        return v_withdrawal;
+    elsif coalesce(p_amount_micros, 0) not between c_least and c_most then
+        raise exception using errcode = 'PR400', column = 'amount',
+            message = 'the amount lies between 1.00 and 10,000,000';
+    elsif coalesce(p_destination, '') = '' then
+        raise exception using errcode = 'PR400', column = 'destination',
+            message = 'say where the money goes';
+    end if;
+    if p_method = 'usdt' then
+        v_rate := public.fresh_rate(v_currency, p_collateral, v_now);
+        v_payout := div(p_amount_micros::numeric * 1000000, v_rate);
+        if v_payout < 1 then
+            raise exception using errcode = 'PR400', column = 'amount',
+                message = 'the amount is worth nothing';
+        end if;
+    end if;
+    perform public.post_transfer('user:cash', v_actor, 'external', null, null, p_amount_micros,
+        'withdrawal', p_withdrawal_id::text, v_now);
+    insert into public.withdrawals (
+        id, user_id, method, currency, amount_micros, rate_micros, payout_micros, destination,
+        created_at
+    )
+    values (
+        p_withdrawal_id, v_actor, p_method, v_currency, p_amount_micros, v_rate, v_payout,
+        p_destination, v_now
+    )
+    returning * into v_withdrawal;
+    insert into public.idempotency_keys (actor_id, route, key, request_hash, result, created_at)
+    values (v_actor, 'create_withdrawal', p_key, p_request_hash,
+            jsonb_build_object('withdrawal_id', p_withdrawal_id), v_now);
+    perform public.record_wallet_change(v_actor, 'create_withdrawal', 'withdrawal', p_withdrawal_id,
+        v_actor,
+        jsonb_build_object('status', 'pending', 'method', p_method, 'currency', v_currency,
+                           'amount_micros', p_amount_micros, 'rate_micros', v_rate,
+                           'payout_micros', v_payout),
+        p_request_id, p_ip, v_now);
+    return v_withdrawal;
+end;
+$$;
+
 CREATE FUNCTION public.create_ws_ticket(p_ticket_hash bytea, p_expires_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -858,6 +1096,55 @@ begin
     values (p_ticket_hash, v_actor, p_now, p_expires_at);
     insert into public.audit_log (actor_id, action, resource, resource_id, request_id, ip, created_at)
     values (v_actor, 'create_ws_ticket', 'user', v_actor::text, p_request_id, p_ip, p_now);
+end;
+$$;
+
+CREATE FUNCTION public.decide_deposit(p_deposit_id uuid, p_is_verified boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS public.deposits
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor   uuid := public.actor_id();
+    v_to      text := case when p_is_verified then 'verified' else 'rejected' end;
+    v_now     timestamptz;
+    v_deposit public.deposits;
+begin
+    if not exists (select from public.users as u where u.id = v_actor and u.role <> 'user') then
+        raise exception using errcode = 'PR403', message = 'only an admin may decide a deposit';
+    elsif not p_is_verified and coalesce(length(p_reason), 0) not between 1 and 1000 then
+        raise exception using errcode = 'PR400', column = 'reason',
+            message = 'give a reason of 1 to 1,000 characters';
+    end if;
+    select d.* into v_deposit from public.deposits as d
+    where d.id = p_deposit_id
+    for no key update;
+    v_now := public.effective_now(p_now);
+    if not found then
+        raise exception using errcode = 'PR404', message = 'there is no such deposit';
+    elsif p_is_verified and v_deposit.user_id = v_actor then
+        raise exception using errcode = 'PR403', message = 'nobody verifies a deposit of their own';
+    elsif v_deposit.status = v_to then
+        return v_deposit;
+    elsif v_deposit.status <> 'pending' or v_deposit.expires_at <= v_now then
+        raise exception using errcode = 'PR410', column = 'status',
+            message = format('the deposit is %s', case v_deposit.status
+                when 'pending' then 'expired' else v_deposit.status end);
+    end if;
+    if p_is_verified then
+        perform public.post_transfer('external', null, 'user:cash', v_deposit.user_id, null,
+            v_deposit.credited_micros, 'deposit', p_deposit_id::text, v_now);
+    end if;
+    update public.deposits as d set
+        status = v_to, reason = case when not p_is_verified then p_reason end,
+        decided_at = v_now, decided_by = v_actor
+    where d.id = p_deposit_id
+    returning d.* into v_deposit;
+    perform public.record_wallet_change(v_actor,
+        case when p_is_verified then 'verify_deposit' else 'reject_deposit' end,
+        'deposit', p_deposit_id, v_deposit.user_id,
+        jsonb_build_object('status', v_to, 'credited_micros', v_deposit.credited_micros),
+        p_request_id, p_ip, v_now);
+    return v_deposit;
 end;
 $$;
 
@@ -926,6 +1213,64 @@ begin
         jsonb_build_object('is_upheld', p_upheld, 'payout_bps', v_payout), p_request_id, p_ip, v_now);
     return query select p_market_id, v_market.slug, v_market.state, 'FINALIZED', p_upheld, v_payout,
         v_dispute.bond_micros, v_now;
+end;
+$$;
+
+CREATE FUNCTION public.decide_withdrawal(p_withdrawal_id uuid, p_is_completed boolean, p_external_reference text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS public.withdrawals
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor      uuid := public.actor_id();
+    v_to         text := case when p_is_completed then 'completed' else 'rejected' end;
+    v_now        timestamptz;
+    v_withdrawal public.withdrawals;
+begin
+    if not exists (select from public.users as u where u.id = v_actor and u.role <> 'user') then
+        raise exception using errcode = 'PR403', message = 'only an admin may decide a withdrawal';
+    elsif p_is_completed and coalesce(length(p_external_reference), 0) not between 1 and 100 then
+        raise exception using errcode = 'PR400', column = 'external_reference',
+            message = 'give the reference of the payment in 1 to 100 characters';
+    elsif not p_is_completed and coalesce(length(p_reason), 0) not between 1 and 1000 then
+        raise exception using errcode = 'PR400', column = 'reason',
+            message = 'give a reason of 1 to 1,000 characters';
+    end if;
+    select w.* into v_withdrawal from public.withdrawals as w
+    where w.id = p_withdrawal_id
+    for no key update;
+    v_now := public.effective_now(p_now);
+    if not found then
+        raise exception using errcode = 'PR404', message = 'there is no such withdrawal';
+    elsif p_is_completed and v_withdrawal.user_id = v_actor then
+        raise exception using errcode = 'PR403',
+            message = 'nobody completes a withdrawal of their own';
+    elsif v_withdrawal.status = v_to then
+        if p_is_completed and v_withdrawal.external_reference <> p_external_reference then
+            raise exception using errcode = 'PR409', column = 'external_reference',
+                message = 'the withdrawal was completed by another payment';
+        end if;
+        return v_withdrawal;
+    elsif v_withdrawal.status <> 'pending' then
+        raise exception using errcode = 'PR410', column = 'status',
+            message = format('the withdrawal is %s', v_withdrawal.status);
+    end if;
+    if not p_is_completed then
+        perform public.post_transfer('external', null, 'user:cash', v_withdrawal.user_id, null,
+            v_withdrawal.amount_micros, 'withdrawal_return', p_withdrawal_id::text, v_now);
+    end if;
+    update public.withdrawals as w set
+        status = v_to,
+        external_reference = case when p_is_completed then p_external_reference end,
+        reason = case when not p_is_completed then p_reason end,
+        decided_at = v_now, decided_by = v_actor
+    where w.id = p_withdrawal_id
+    returning w.* into v_withdrawal;
+    perform public.record_wallet_change(v_actor,
+        case when p_is_completed then 'complete_withdrawal' else 'reject_withdrawal' end,
+        'withdrawal', p_withdrawal_id, v_withdrawal.user_id,
+        jsonb_build_object('status', v_to, 'amount_micros', v_withdrawal.amount_micros),
+        p_request_id, p_ip, v_now);
+    return v_withdrawal;
 end;
 $$;
 
@@ -1029,6 +1374,49 @@ CREATE FUNCTION public.effective_now(p_now timestamp with time zone) RETURNS tim
     AS $$
     select case when current_setting('presage.clock', true) = 'replay' then p_now
                 else greatest(p_now, clock_timestamp()) end
+$$;
+
+CREATE FUNCTION public.expire_deposit(p_deposit_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+    v_user uuid;
+begin
+    update public.deposits as d set status = 'expired', decided_at = p_now
+    where d.id = p_deposit_id and d.status = 'pending' and d.expires_at <= p_now
+    returning d.user_id into v_user;
+    if not found then
+        return false;
+    end if;
+    perform public.record_wallet_change(null, 'expire_deposit', 'deposit', p_deposit_id, v_user,
+        jsonb_build_object('status', 'expired'), p_request_id, p_ip, p_now);
+    return true;
+end;
+$$;
+
+CREATE FUNCTION public.expire_deposits(p_limit integer, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_now   timestamptz := public.effective_now(p_now);
+    v_id    uuid;
+    v_count integer := 0;
+begin
+    for v_id in
+        select d.id from public.deposits as d
+        where d.status = 'pending' and d.expires_at <= v_now
+        order by d.expires_at
+        limit p_limit
+        for no key update skip locked
+    loop
+        if public.expire_deposit(v_id, p_request_id, p_ip, v_now) then
+            v_count := v_count + 1;
+        end if;
+    end loop;
+    return v_count;
+end;
 $$;
 
 CREATE FUNCTION public.expire_orders(p_limit integer, p_now timestamp with time zone) RETURNS integer
@@ -1302,6 +1690,30 @@ CREATE FUNCTION public.find_wallet(p_chain text, p_address text) RETURNS uuid
     SET search_path TO ''
     AS $$
     select u.id from public.users as u where u.chain = p_chain and u.address = p_address;
+$$;
+
+CREATE FUNCTION public.fresh_rate(p_base text, p_quote text, p_now timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+    c_longest constant interval := interval '24 hours';
+    v_rate bigint;
+begin
+    select r.rate_micros into v_rate
+    from (
+        select r.rate_micros, r.observed_at from public.exchange_rates as r
+        where r.base = p_base and r.quote = p_quote
+        order by r.observed_at desc, r.id desc
+        limit 1
+    ) as r
+    where r.observed_at >= p_now - c_longest;
+    if not found then
+        raise exception using errcode = 'PR410', column = 'currency',
+            message = format('there is no rate of %s that is under a day old', p_base);
+    end if;
+    return v_rate;
+end;
 $$;
 
 CREATE FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) RETURNS boolean
@@ -2530,6 +2942,35 @@ CREATE FUNCTION public.presage_audit() RETURNS TABLE(invariant text, subject tex
         select f.market_id, sum(f.size_lots * f.price_bps) as volume, count(*) as trades
         from public.fills as f
         group by f.market_id
+    ),
+    -- What deposits and withdrawals say was moved counts up, what was moved down: equals leave nothing.
+    outside as materialized (
+        select m.kind, m.reference, sum(m.said) as said
+        from (
+            select 'deposit' as kind, d.id::text as reference, e.id as debit, c.id as credit,
+                   d.credited_micros as micros, 1 as said
+            from public.deposits as d
+            cross join public.accounts as e
+            left join public.accounts as c on c.user_id = d.user_id
+            where d.status = 'verified' and e.kind = 'external'
+            union all
+            select v.kind, w.id::text,
+                   case v.kind when 'withdrawal' then c.id else e.id end,
+                   case v.kind when 'withdrawal' then e.id else c.id end, w.amount_micros, 1
+            from public.withdrawals as w
+            cross join public.accounts as e
+            cross join (values ('withdrawal'), ('withdrawal_return')) as v (kind)
+            left join public.accounts as c on c.user_id = w.user_id
+            where e.kind = 'external' and (v.kind = 'withdrawal' or w.status = 'rejected')
+            union all
+            select t.kind, t.reference, t.debit_account, t.credit_account, t.amount_micros, -1
+            from public.transfers as t
+            where t.kind in ('withdrawal', 'withdrawal_return')
+               or (t.kind = 'deposit'
+                   and t.reference in (select d.id::text from public.deposits as d))
+        ) as m
+        group by m.kind, m.reference, m.debit, m.credit, m.micros
+        having sum(m.said) <> 0
     )
     select 'accounts_sum_to_zero', 'all accounts', format('the sum is %s micros', sum(a.balance_micros))
     from public.accounts as a
@@ -2648,6 +3089,16 @@ CREATE FUNCTION public.presage_audit() RETURNS TABLE(invariant text, subject tex
     ) as b
     group by b.account, b.market_id
     having sum(b.amount_micros) <> 0
+    union all
+    select 'deposits_match_transfers', format('deposit %s', o.reference),
+           format('%s transfers are missing as verified', o.said)
+    from outside as o
+    where o.kind = 'deposit'
+    union all
+    select 'withdrawals_match_transfers', format('withdrawal %s', o.reference),
+           format('%s transfers of kind %s are missing', o.said, o.kind)
+    from outside as o
+    where o.kind <> 'deposit'
 $$;
 
 CREATE FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
@@ -2750,6 +3201,24 @@ begin
         last_trade_at = p_now
     where c.market_id = p_market_id;
     return p_trades;
+end;
+$$;
+
+CREATE FUNCTION public.record_wallet_change(p_actor_id uuid, p_action text, p_resource text, p_resource_id uuid, p_user_id uuid, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (p_actor_id, p_action, p_resource, p_resource_id, p_request_id, p_ip, p_changes, p_now);
+    insert into public.outbox (topic, payload, created_at)
+    values (
+        'wallet',
+        jsonb_build_object('action', p_action, 'id', p_resource_id, 'user_id', p_user_id)
+            || p_changes,
+        p_now
+    );
 end;
 $$;
 
@@ -3254,6 +3723,36 @@ begin
     on conflict (market_id) do update set
         volume_micros = excluded.volume_micros, liquidity_micros = excluded.liquidity_micros;
     return v_count;
+end;
+$$;
+
+CREATE FUNCTION public.store_rate(p_base text, p_quote text, p_rate_micros bigint, p_source text, p_observed_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(base text, quote text, rate_micros bigint, source text, observed_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    v_actor uuid := public.actor_id();
+    v_id    bigint;
+begin
+    if session_user <> 'presage_worker' and not exists (
+        select from public.users as u where u.id = v_actor and u.role <> 'user') then
+        raise exception using errcode = 'PR403', message = 'only an admin may set a rate';
+    elsif coalesce(p_rate_micros, 0) not between 1 and 1000000000000 then
+        raise exception using errcode = 'PR400', column = 'rate',
+            message = 'the rate lies between 0.000001 and 1,000,000';
+    end if;
+    insert into public.exchange_rates (base, quote, rate_micros, source, observed_at, set_by)
+    values (p_base, p_quote, p_rate_micros, p_source, p_observed_at, v_actor)
+    returning id into v_id;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, 'store_rate', 'exchange_rate', v_id::text, p_request_id, p_ip,
+        jsonb_build_object('base', p_base, 'quote', p_quote, 'rate_micros', p_rate_micros,
+                           'source', p_source), p_now
+    );
+    return query select p_base, p_quote, p_rate_micros, p_source, p_observed_at;
 end;
 $$;
 
@@ -4079,6 +4578,28 @@ ALTER TABLE public.escalations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE public.exchange_rates (
+    id bigint NOT NULL,
+    base text NOT NULL,
+    quote text NOT NULL,
+    rate_micros bigint NOT NULL,
+    source text NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    set_by uuid,
+    CONSTRAINT exchange_rates_convert_something CHECK ((base <> quote)),
+    CONSTRAINT exchange_rates_lie_within_reason CHECK (((rate_micros >= 1) AND (rate_micros <= '1000000000000'::bigint))),
+    CONSTRAINT exchange_rates_name_a_source CHECK (((length(source) >= 1) AND (length(source) <= 100)))
+);
+
+ALTER TABLE public.exchange_rates ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.exchange_rates_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE SEQUENCE public.fill_ids
     START WITH 1
     INCREMENT BY 1
@@ -4596,11 +5117,17 @@ ALTER TABLE ONLY public.dead_letters
 ALTER TABLE ONLY public.dead_letters
     ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.deposits
+    ADD CONSTRAINT deposits_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.escalations
     ADD CONSTRAINT escalations_are_opened_once_per_subject UNIQUE (kind, subject);
 
 ALTER TABLE ONLY public.escalations
     ADD CONSTRAINT escalations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.exchange_rates
+    ADD CONSTRAINT exchange_rates_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.follows
     ADD CONSTRAINT follows_pkey PRIMARY KEY (user_id, market_id);
@@ -4695,6 +5222,9 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.venue_credentials
     ADD CONSTRAINT venue_credentials_pkey PRIMARY KEY (user_id, venue);
 
+ALTER TABLE ONLY public.withdrawals
+    ADD CONSTRAINT withdrawals_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.workflow_runs
     ADD CONSTRAINT workflow_runs_complete_once_per_message UNIQUE (name, message_id);
 
@@ -4721,7 +5251,17 @@ CREATE INDEX audit_log_by_resource ON public.audit_log USING btree (resource, re
 
 CREATE INDEX auth_challenges_by_expiry ON public.auth_challenges USING btree (expires_at);
 
+CREATE INDEX deposits_by_status ON public.deposits USING btree (status, seq);
+
+CREATE INDEX deposits_by_user ON public.deposits USING btree (user_id, seq DESC);
+
+CREATE INDEX deposits_pending_by_expiry ON public.deposits USING btree (expires_at) WHERE (status = 'pending'::text);
+
+CREATE UNIQUE INDEX deposits_reference_is_used_once ON public.deposits USING btree (method, reference_key) WHERE (status = ANY (ARRAY['pending'::text, 'verified'::text]));
+
 CREATE INDEX escalations_open ON public.escalations USING btree (created_at) WHERE (status = 'open'::text);
+
+CREATE INDEX exchange_rates_by_time ON public.exchange_rates USING btree (base, quote, observed_at DESC, id DESC);
 
 CREATE INDEX fills_by_maker_order ON public.fills USING btree (maker_order_id);
 
@@ -4805,6 +5345,10 @@ CREATE UNIQUE INDEX users_own_their_email_alone ON public.users USING btree (low
 
 CREATE INDEX users_super_admins ON public.users USING btree (id) WHERE (role = 'super_admin'::text);
 
+CREATE INDEX withdrawals_by_status ON public.withdrawals USING btree (status, seq);
+
+CREATE INDEX withdrawals_by_user ON public.withdrawals USING btree (user_id, seq DESC);
+
 CREATE INDEX workflow_runs_by_group ON public.workflow_runs USING btree (group_run_id) WHERE (group_run_id IS NOT NULL);
 
 CREATE INDEX workflow_runs_by_start ON public.workflow_runs USING btree (started_at DESC);
@@ -4833,6 +5377,15 @@ ALTER TABLE ONLY public.bookmarks
 
 ALTER TABLE ONLY public.bookmarks
     ADD CONSTRAINT bookmarks_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.deposits
+    ADD CONSTRAINT deposits_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.deposits
+    ADD CONSTRAINT deposits_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.exchange_rates
+    ADD CONSTRAINT exchange_rates_set_by_fkey FOREIGN KEY (set_by) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.follows
     ADD CONSTRAINT follows_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
@@ -4915,6 +5468,12 @@ ALTER TABLE ONLY public.settlements
 ALTER TABLE ONLY public.venue_credentials
     ADD CONSTRAINT venue_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
+ALTER TABLE ONLY public.withdrawals
+    ADD CONSTRAINT withdrawals_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.withdrawals
+    ADD CONSTRAINT withdrawals_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
 ALTER TABLE ONLY public.ws_tickets
     ADD CONSTRAINT ws_tickets_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
@@ -4947,6 +5506,12 @@ ALTER TABLE public.bookmarks ENABLE ROW LEVEL SECURITY;
 CREATE POLICY bookmarks_are_open_to_staff ON public.bookmarks TO presage_admin, presage_worker USING (true) WITH CHECK (true);
 
 CREATE POLICY bookmarks_are_seen_by_their_owner ON public.bookmarks FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
+ALTER TABLE public.deposits ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY deposits_are_open_to_staff ON public.deposits TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY deposits_are_seen_by_their_owner ON public.deposits FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
 
 ALTER TABLE public.fills ENABLE ROW LEVEL SECURITY;
 
@@ -5042,6 +5607,12 @@ CREATE POLICY venue_credentials_are_open_to_workers ON public.venue_credentials 
 
 CREATE POLICY venue_credentials_are_seen_by_their_owner ON public.venue_credentials FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
 
+ALTER TABLE public.withdrawals ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY withdrawals_are_open_to_staff ON public.withdrawals TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY withdrawals_are_seen_by_their_owner ON public.withdrawals FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
 ALTER TABLE public.ws_tickets ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY ws_tickets_are_swept_by_workers ON public.ws_tickets TO presage_worker USING (true);
@@ -5104,15 +5675,35 @@ GRANT ALL ON FUNCTION public.create_api_key(p_id uuid, p_name text, p_prefix tex
 REVOKE ALL ON FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain text, p_message text, p_now timestamp with time zone, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain text, p_message text, p_now timestamp with time zone, p_expires_at timestamp with time zone) TO presage_api;
 
+GRANT SELECT ON TABLE public.deposits TO presage_api;
+GRANT SELECT ON TABLE public.deposits TO presage_admin;
+GRANT SELECT ON TABLE public.deposits TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.create_deposit(p_deposit_id uuid, p_method text, p_currency text, p_collateral text, p_amount_micros bigint, p_sender_reference text, p_sender_number text, p_key text, p_request_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_deposit(p_deposit_id uuid, p_method text, p_currency text, p_collateral text, p_amount_micros bigint, p_sender_reference text, p_sender_number text, p_key text, p_request_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+
 REVOKE ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+
+GRANT SELECT ON TABLE public.withdrawals TO presage_api;
+GRANT SELECT ON TABLE public.withdrawals TO presage_admin;
+GRANT SELECT ON TABLE public.withdrawals TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.create_withdrawal(p_withdrawal_id uuid, p_method text, p_collateral text, p_amount_micros bigint, p_destination text, p_key text, p_request_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_withdrawal(p_withdrawal_id uuid, p_method text, p_collateral text, p_amount_micros bigint, p_destination text, p_key text, p_request_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.create_ws_ticket(p_ticket_hash bytea, p_expires_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_ws_ticket(p_ticket_hash bytea, p_expires_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
+REVOKE ALL ON FUNCTION public.decide_deposit(p_deposit_id uuid, p_is_verified boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.decide_deposit(p_deposit_id uuid, p_is_verified boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+
 REVOKE ALL ON FUNCTION public.decide_dispute(p_market_id uuid, p_payout_bps integer[], p_upheld boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.decide_dispute(p_market_id uuid, p_payout_bps integer[], p_upheld boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.decide_dispute(p_market_id uuid, p_payout_bps integer[], p_upheld boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.decide_withdrawal(p_withdrawal_id uuid, p_is_completed boolean, p_external_reference text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.decide_withdrawal(p_withdrawal_id uuid, p_is_completed boolean, p_external_reference text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
 REVOKE ALL ON FUNCTION public.dispute_market(p_market_id uuid, p_reason text, p_key text, p_request_hash bytea, p_dispute_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.dispute_market(p_market_id uuid, p_reason text, p_key text, p_request_hash bytea, p_dispute_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
@@ -5121,6 +5712,11 @@ REVOKE ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) FROM
 GRANT ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) TO presage_api;
 GRANT ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.expire_deposit(p_deposit_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.expire_deposits(p_limit integer, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.expire_deposits(p_limit integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.expire_orders(p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.expire_orders(p_limit integer, p_now timestamp with time zone) TO presage_admin;
@@ -5145,6 +5741,8 @@ GRANT ALL ON FUNCTION public.find_session(p_token_hash bytea, p_now timestamp wi
 
 REVOKE ALL ON FUNCTION public.find_wallet(p_chain text, p_address text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.find_wallet(p_chain text, p_address text) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.fresh_rate(p_base text, p_quote text, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) TO presage_worker;
@@ -5231,6 +5829,8 @@ REVOKE ALL ON FUNCTION public.record_move(p_market_id uuid, p_action text, p_fro
 
 REVOKE ALL ON FUNCTION public.record_trades(p_market_id uuid, p_outcome smallint, p_first_bps integer, p_last_bps integer, p_volume_micros bigint, p_volume_lots bigint, p_trades integer, p_new_traders integer, p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.record_wallet_change(p_actor_id uuid, p_action text, p_resource text, p_resource_id uuid, p_user_id uuid, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) TO presage_worker;
 
@@ -5268,6 +5868,10 @@ GRANT ALL ON FUNCTION public.sign_in(p_nonce text, p_address text, p_message tex
 REVOKE ALL ON FUNCTION public.snapshot_prices(p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.snapshot_prices(p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.snapshot_prices(p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.store_rate(p_base text, p_quote text, p_rate_micros bigint, p_source text, p_observed_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.store_rate(p_base text, p_quote text, p_rate_micros bigint, p_source text, p_observed_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+GRANT ALL ON FUNCTION public.store_rate(p_base text, p_quote text, p_rate_micros bigint, p_source text, p_observed_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_admin;
@@ -5364,6 +5968,21 @@ GRANT SELECT,UPDATE ON TABLE public.dead_letters TO presage_admin;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.escalations TO presage_worker;
 GRANT SELECT,UPDATE ON TABLE public.escalations TO presage_admin;
+
+GRANT SELECT ON TABLE public.exchange_rates TO presage_admin;
+GRANT SELECT ON TABLE public.exchange_rates TO presage_worker;
+
+GRANT SELECT(id) ON TABLE public.exchange_rates TO presage_api;
+
+GRANT SELECT(base) ON TABLE public.exchange_rates TO presage_api;
+
+GRANT SELECT(quote) ON TABLE public.exchange_rates TO presage_api;
+
+GRANT SELECT(rate_micros) ON TABLE public.exchange_rates TO presage_api;
+
+GRANT SELECT(source) ON TABLE public.exchange_rates TO presage_api;
+
+GRANT SELECT(observed_at) ON TABLE public.exchange_rates TO presage_api;
 
 GRANT SELECT ON TABLE public.fills TO presage_api;
 GRANT SELECT ON TABLE public.fills TO presage_admin;

@@ -29,6 +29,7 @@ PUBLIC_TABLES = {
     "dead_letters",
     "escalations",
     "price_feeds",
+    "exchange_rates",
 }
 
 

@@ -68,6 +68,35 @@ as $$
         select f.market_id, sum(f.size_lots * f.price_bps) as volume, count(*) as trades
         from public.fills as f
         group by f.market_id
+    ),
+    -- What deposits and withdrawals say was moved counts up, what was moved down: equals leave nothing.
+    outside as materialized (
+        select m.kind, m.reference, sum(m.said) as said
+        from (
+            select 'deposit' as kind, d.id::text as reference, e.id as debit, c.id as credit,
+                   d.credited_micros as micros, 1 as said
+            from public.deposits as d
+            cross join public.accounts as e
+            left join public.accounts as c on c.user_id = d.user_id
+            where d.status = 'verified' and e.kind = 'external'
+            union all
+            select v.kind, w.id::text,
+                   case v.kind when 'withdrawal' then c.id else e.id end,
+                   case v.kind when 'withdrawal' then e.id else c.id end, w.amount_micros, 1
+            from public.withdrawals as w
+            cross join public.accounts as e
+            cross join (values ('withdrawal'), ('withdrawal_return')) as v (kind)
+            left join public.accounts as c on c.user_id = w.user_id
+            where e.kind = 'external' and (v.kind = 'withdrawal' or w.status = 'rejected')
+            union all
+            select t.kind, t.reference, t.debit_account, t.credit_account, t.amount_micros, -1
+            from public.transfers as t
+            where t.kind in ('withdrawal', 'withdrawal_return')
+               or (t.kind = 'deposit'
+                   and t.reference in (select d.id::text from public.deposits as d))
+        ) as m
+        group by m.kind, m.reference, m.debit, m.credit, m.micros
+        having sum(m.said) <> 0
     )
     select 'accounts_sum_to_zero', 'all accounts', format('the sum is %s micros', sum(a.balance_micros))
     from public.accounts as a
@@ -186,6 +215,16 @@ as $$
     ) as b
     group by b.account, b.market_id
     having sum(b.amount_micros) <> 0
+    union all
+    select 'deposits_match_transfers', format('deposit %s', o.reference),
+           format('%s transfers are missing as verified', o.said)
+    from outside as o
+    where o.kind = 'deposit'
+    union all
+    select 'withdrawals_match_transfers', format('withdrawal %s', o.reference),
+           format('%s transfers of kind %s are missing', o.said, o.kind)
+    from outside as o
+    where o.kind <> 'deposit'
 $$;
 revoke execute on function public.presage_audit() from public;
 grant execute on function public.presage_audit() to presage_admin, presage_worker;

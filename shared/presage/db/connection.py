@@ -181,4 +181,6 @@ def _translate(error: psycopg.Error) -> PresageError | psycopg.Error:
         return UnavailableError("The database took too long.")
     if isinstance(error, psycopg.OperationalError | pg_errors.AdminShutdown):
         return UnavailableError("The database does not answer.")
+    # It will be logged: where it broke may be told, what the row held (its DETAIL) may not.
+    error.args = (f"{error.diag.message_primary}\n{error.diag.context or ''}".rstrip(),)
     return error

@@ -12,7 +12,12 @@ from presage.workflows.run import Outcome, Run
 GROUPS: dict[str, tuple[str, ...]] = {
     "group_fast": ("execute_crypto", "market_close_check", "price_snapshot"),
     "group_hourly": ("price_snapshot",),
-    "group_daily": ("sweep_fees", "cleanup", "rotate_credentials"),
+    "group_daily": (
+        "sweep_fees",
+        "cleanup_expired_deposits",
+        "cleanup",
+        "rotate_credentials",
+    ),
 }
 
 

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from tests.conftest import Database
 from tests.integration.exchange_sql.exchange import Exchange
+from tests.integration.exchange_sql.teller import Teller
 
 # Public tables may name the person who made the row: that is part of the public record.
 PUBLIC = {"markets", "market_state_changes", "market_clarifications"}
@@ -63,8 +64,10 @@ def people(module_database: Database) -> Iterator[tuple[Exchange, UUID]]:
     for statement in (
         "insert into bookmarks values (%s, %s, now())",
         "insert into follows values (%s, %s, true, true, true, now())",
-        "insert into notifications (user_id, type, market_id, created_at)"
-        " values (%s, 'market_resolved', %s, now())",
+        (
+            "insert into notifications (user_id, type, market_id, created_at)"
+            " values (%s, 'market_resolved', %s, now())"
+        ),
     ):
         exchange.owner.execute(statement.encode(), (b, market))
     exchange.change(b, market, "split", 0, 100)
@@ -73,6 +76,9 @@ def people(module_database: Database) -> Iterator[tuple[Exchange, UUID]]:
         "insert into market_disputes values (gen_random_uuid(), %s, %s, 'wrong', 1, now())",
         (market, b),
     )
+    teller = Teller(exchange, exchange.user())
+    teller.deposit(b)
+    teller.withdraw(b)
     exchange.owner.execute(
         "insert into sessions values (sha256('b'), %s, now(), now() + interval '1 day')", (b,)
     )
@@ -185,6 +191,31 @@ def test_admins_have_no_business_with_credentials(people: tuple[Exchange, UUID])
             staff.execute("select * from find_wallet('evm', '0x')")
 
 
+def test_who_set_a_rate_is_not_told(people: tuple[Exchange, UUID]) -> None:
+    exchange, a = people
+    exchange.people[a].execute("select base, rate_micros, observed_at from exchange_rates")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        exchange.people[a].execute("select set_by from exchange_rates")
+
+
+def test_people_do_not_decide_money(people: tuple[Exchange, UUID]) -> None:
+    """The database refuses a user's role, and a user who speaks as an admin."""
+    exchange, a = people
+    calls = (
+        "select decide_deposit(gen_random_uuid(), true, null, '', '', now())",
+        "select decide_withdrawal(gen_random_uuid(), true, 'paid', null, '', '', now())",
+        "select store_rate('USDT', 'BDT', 1, 'me', now(), '', '', now())",
+    )
+    as_admin = exchange.database.connect("presage_admin", presage__user_id=str(a))
+    for call in calls:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            exchange.people[a].execute(call)
+        with pytest.raises(psycopg.Error) as caught:
+            as_admin.execute(call)
+        assert caught.value.sqlstate == "PR403"
+    as_admin.close()
+
+
 def test_nobody_writes_a_row_of_somebody_else(
     people: tuple[Exchange, UUID], guarded: list[Guarded]
 ) -> None:
@@ -271,6 +302,7 @@ def test_the_ledger_is_written_by_functions_only(people: tuple[Exchange, UUID]) 
         " where grantee like 'presage_%%' and grantee <> 'presage_owner'"
         " and privilege_type <> 'SELECT' and table_name in"
         " ('accounts', 'transfers', 'transfer_keys', 'orders', 'fills', 'positions',"
-        " 'settlements', 'market_ledgers', 'market_counters', 'price_bars', 'price_points')"
+        " 'settlements', 'market_ledgers', 'market_counters', 'price_bars', 'price_points',"
+        " 'deposits', 'withdrawals', 'exchange_rates')"
     )
     assert granted == []

@@ -7,6 +7,7 @@ import pytest
 
 from tests.conftest import Database
 from tests.integration.exchange_sql.exchange import Exchange
+from tests.integration.exchange_sql.teller import Teller
 
 CORRUPTIONS = [
     (
@@ -22,7 +23,7 @@ CORRUPTIONS = [
     ),
     (
         "update transfers set amount_micros = amount_micros + 1 where kind = 'deposit'",
-        {"balance_equals_transfers"},
+        {"balance_equals_transfers", "deposits_match_transfers"},
     ),
     (
         "update positions set held_lots = held_lots + 1 where position = 'YES'",
@@ -101,12 +102,57 @@ CORRUPTIONS = [
         "update settlements set amount_micros = amount_micros + 1 where amount_micros > 0",
         {"payouts_match_settlements"},
     ),
+    (
+        (
+            "update deposits set amount_micros = amount_micros + 1,"
+            " credited_micros = credited_micros + 1 where status = 'verified'"
+        ),
+        {"deposits_match_transfers"},
+    ),
+    (
+        "update deposits set status = 'rejected' where status = 'verified'",
+        {"deposits_match_transfers"},
+    ),
+    (
+        "update deposits set status = 'verified', decided_at = now() where status = 'pending'",
+        {"deposits_match_transfers"},
+    ),
+    (
+        "update transfers set reference = reference || '0' where kind = 'withdrawal'",
+        {"withdrawals_match_transfers"},
+    ),
+    (
+        (
+            "update withdrawals set status = 'completed', external_reference = 'paid'"
+            " where status = 'rejected'"
+        ),
+        {"withdrawals_match_transfers"},
+    ),
+    (
+        "update withdrawals set status = 'rejected', decided_at = now() where status = 'pending'",
+        {"withdrawals_match_transfers"},
+    ),
+    (
+        (
+            "update withdrawals set user_id ="
+            " (select user_id from accounts where user_id <> withdrawals.user_id limit 1)"
+        ),
+        {"withdrawals_match_transfers"},
+    ),
+    (
+        (
+            "insert into transfers (debit_account, credit_account, amount_micros, kind, reference,"
+            " created_at) select t.debit_account, t.credit_account, t.amount_micros, t.kind,"
+            " t.reference, now() from transfers t join deposits d on d.id::text = t.reference"
+        ),
+        {"deposits_match_transfers", "balance_equals_transfers"},
+    ),
 ]
 
 
 @pytest.fixture(scope="module")
 def sound(module_database: Database) -> Iterator[Exchange]:
-    """A live market with open orders of both sides and fills, and a settled one."""
+    """A live market with open orders of both sides and fills, a settled one, money in and out."""
     exchange = Exchange.at(module_database)
     market, yes, no = exchange.market(fee_bps=100), exchange.user(), exchange.user()
     exchange.hand_out(market, yes, no)
@@ -115,6 +161,7 @@ def sound(module_database: Database) -> Iterator[Exchange]:
     exchange.place(no, market, position="NO", price=6000, size=100)
     assert resting.status == "open"
     _settled(exchange, yes, no)
+    _moved_outside(exchange, yes)
     assert exchange.audit() == []
     yield exchange
     exchange.close()
@@ -128,6 +175,15 @@ def _settled(exchange: Exchange, yes: UUID, no: UUID) -> None:
         (market,),
     )
     exchange.work("select * from settle_market(%s, 100, now())", market)
+
+
+def _moved_outside(exchange: Exchange, user: UUID) -> None:
+    """A deposit verified and one that waits; a withdrawal that waits and one that came back."""
+    teller = Teller(exchange, exchange.user())
+    teller.verify(teller.deposit(user))
+    teller.deposit(user)
+    teller.withdraw(user)
+    teller.reject_withdrawal(teller.withdraw(user))
 
 
 @pytest.mark.parametrize(("corruption", "expected"), CORRUPTIONS)

@@ -123,6 +123,10 @@ def _thing(platform: Platform, user: Wallet, stem: str) -> str:
             return str(made.data["id"])
         case "get_user" | "update_user":
             return str(user.user_id)
+        case "verify_deposit" | "reject_deposit":
+            return str(platform.deposit(user).data["id"])
+        case "complete_withdrawal" | "reject_withdrawal":
+            return str(platform.withdraw(user).data["id"])
     return THING
 
 

@@ -62,9 +62,13 @@ def test_a_warm_order_is_one_flush_each(
         assert _cost(counters) == (1, 1)
 
 
-@pytest.mark.parametrize(
-    "stem", ["list_orders", "list_positions", "get_wallet", "get_session", "get_profile"]
-)
+PRIVATE_READS = [
+    *("list_orders", "list_positions", "get_session", "get_profile"),
+    *("get_wallet", "list_ledger", "list_deposits", "list_withdrawals", "get_exchange_rate"),
+]
+
+
+@pytest.mark.parametrize("stem", PRIVATE_READS)
 def test_a_warm_private_read_is_one_flush_each(
     stem: str, platform: Platform, trader: Wallet, counters: Counters
 ) -> None:
@@ -187,6 +191,24 @@ def test_a_sign_in_with_credentials_looks_the_user_up(
     _cost(counters)
     assert platform.call("connect_wallet", body=body).status == 200
     assert _cost(counters) == (2, 1)
+
+
+def test_money_in_and_out_is_one_flush_each(
+    platform: Platform, admin: Wallet, trader: Wallet, counters: Counters
+) -> None:
+    platform.call("list_all_deposits", token=admin.token)
+    platform.call("get_wallet", token=trader.token)
+    _cost(counters)
+    deposit = platform.deposit(trader, senderReference="TXN-1").data["id"]
+    assert _cost(counters) == (1, 1)
+    platform.call("verify_deposit", token=admin.token, deposit_id=deposit)
+    assert _cost(counters) == (1, 1)
+    withdrawal = platform.withdraw(trader).data["id"]
+    assert _cost(counters) == (1, 1)
+    why = {"reason": "The number does not exist."}
+    path = {"withdrawal_id": withdrawal}
+    platform.call("reject_withdrawal", token=admin.token, body=why, **path)
+    assert _cost(counters) == (1, 1)
 
 
 def test_a_move_of_a_market_tells_the_cache_after_its_commit(

@@ -9,8 +9,8 @@ import pytest
 from tests.harness import Answer, Platform, Wallet
 
 COPIES = 50
-# A dispute may be raised ten times a minute: nine copies, and one with another body.
-DISPUTES = 9
+# What may be sent ten times a minute: nine copies, and one with another body.
+FEW = 9
 
 type Call = tuple[str, dict[str, Any], dict[str, Any]]
 
@@ -47,14 +47,25 @@ def _dispute(market: str) -> Call:
     return "dispute_market", {"reason": "The scorecard was corrected."}, {"market_id": market}
 
 
-@pytest.mark.parametrize("make", [_place, _slip, _split, _merge, _convert, _dispute])
+def _deposit(_market: str) -> Call:
+    return "create_deposit", {"method": "bank", "amount": 10, "senderReference": "TXN-1"}, {}
+
+
+def _withdraw(_market: str) -> Call:
+    return "create_withdrawal", {"method": "bank", "amount": 10, "destination": "123456"}, {}
+
+
+MAKERS = [_place, _slip, _split, _merge, _convert, _dispute, _deposit, _withdraw]
+
+
+@pytest.mark.parametrize("make", MAKERS)
 def test_copies_have_one_effect_and_one_answer(
     make: Callable[[str], Call], platform: Platform, admin: Wallet, alice: Wallet
 ) -> None:
     market = _prepare(platform, admin, alice, make)
     stem, body, path = make(market)
     answers: list[Answer] = []
-    copies = DISPUTES if make is _dispute else COPIES
+    copies = FEW if make in {_dispute, _deposit, _withdraw} else COPIES
     ready = threading.Barrier(copies)
 
     def send() -> None:
@@ -89,6 +100,8 @@ def _send(
 def _changed(body: dict[str, Any]) -> dict[str, Any]:
     if "orders" in body:
         return {"orders": body["orders"][:1]}
+    if "amount" in body:
+        return {"amount": "11"}
     return {"reason": "Another reason altogether."} if "reason" in body else {"size": 3}
 
 
