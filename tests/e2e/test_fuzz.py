@@ -71,6 +71,10 @@ class World:
             )
             admin.approve_market(market, 100, 1000)
             admin.activate_market(market)
+            bank = {"method": "bank", "amount": "10"}
+            announced = bank | {"senderReference": "FUZZ1"}
+            taken = bank | {"destination": "1234567890"}
+            key = {"name": "bot", "scopes": ["read"]}
             order = admin.place_order(
                 {
                     "marketId": market,
@@ -80,7 +84,20 @@ class World:
                     "clientOrderId": "fuzz",
                 }
             )
-        self.known = {"market_id": market, "order_id": order.id}
+            self.known = {
+                "market_id": market,
+                "order_id": order.id,
+                "user_id": admin.user_id,
+                "key_id": self._made(admin, "/auth/api-keys", key),
+                "deposit_id": self._made(admin, "/wallet/deposits", announced),
+                "withdrawal_id": self._made(admin, "/wallet/withdrawals", taken),
+            }
+
+    def _made(self, client: ApiClient, path: str, body: dict[str, Any]) -> str:
+        """The id of what a POST makes."""
+        headers = {"Authorization": f"Bearer {client.token}", "Idempotency-Key": "fuzz"}
+        answer = self.session.post(f"{self.base_url}{path}", json=body, headers=headers)
+        return str(answer.json()["data"]["id"])
 
     def token(self, stem: str) -> str:
         """What opens a route: a session, or the operators' secret."""
@@ -104,6 +121,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         ports=ANY_PORTS,
         clock_file=clock_file,
         durable=False,
+        mail=True,
         env={
             "BOOTSTRAP_ADMIN": ADMIN.address,
             "CRON_SECRET": CRON_SECRET,

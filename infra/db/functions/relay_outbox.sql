@@ -62,6 +62,18 @@ begin
         from claimed c
         where c.topic = 'settlement'
     ),
+    moved as (
+        insert into public.notifications (user_id, type, facts, created_at)
+        select (c.payload ->> 'user_id')::uuid,
+               case c.payload ->> 'action' when 'verify_deposit' then 'deposit_verified'
+                                           else 'withdrawal_completed' end,
+               jsonb_build_object('amountMicros', coalesce(
+                   c.payload -> 'credited_micros', c.payload -> 'amount_micros')),
+               c.created_at
+        from claimed c
+        where c.topic = 'wallet'
+          and c.payload ->> 'action' in ('verify_deposit', 'complete_withdrawal')
+    ),
     published as (
         update public.outbox o set published_at = p_now
         where o.id in (select c.id from claimed c)

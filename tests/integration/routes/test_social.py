@@ -150,6 +150,27 @@ def test_the_end_of_a_market_is_told_once(platform: Platform, admin: Wallet) -> 
     assert paid == {"holder": [10.0], "other": [0.0]}
 
 
+def test_money_in_and_out_is_told(platform: Platform, admin: Wallet) -> None:
+    user = platform.sign_in()
+    deposit = platform.deposit(user, amount="25.50").data["id"]
+    platform.call("verify_deposit", token=admin.token, deposit_id=deposit)
+    withdrawal = platform.withdraw(user, amount="10").data["id"]
+    platform.call(
+        "complete_withdrawal",
+        token=admin.token,
+        withdrawal_id=withdrawal,
+        body={"externalReference": "BK-1"},
+    )
+    rejected = platform.deposit(user, senderReference="other").data["id"]
+    why = {"reason": "It has not arrived."}
+    platform.call("reject_deposit", token=admin.token, deposit_id=rejected, body=why)
+    _sweep(platform)
+    assert [(one["type"], one["amount"]) for one in _told(platform, user)] == [
+        ("withdrawal_completed", 10.0),
+        ("deposit_verified", 25.5),
+    ]
+
+
 def test_admins_are_told_of_what_waits_for_them(platform: Platform, admin: Wallet) -> None:
     user = platform.sign_in()
     market = platform.active_market(admin, user)
