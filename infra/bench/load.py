@@ -112,34 +112,47 @@ class Client:
                 await asyncio.sleep(rng.expovariate(1000 / load.pause_ms))
 
 
+# What a front end asks for, in hundredths; orders first.
+_MIX = {
+    "order": 20,
+    "book": 20,
+    "market": 20,
+    "stats": 10,
+    "history": 10,
+    "positions": 10,
+    "wallet": 10,
+}
+
+
 def _next(
     rng: random.Random, load: Load, number: int, turn: int
 ) -> tuple[str, str, str, dict[str, Any] | None]:
-    """Half orders, half reads: kind, method, path and body."""
-    drawn = rng.random()
-    if drawn < 0.5:  # noqa: PLR2004 - the mix, as are those below
-        yes = number % 2 == 0
+    """The next request: its kind, method, path and body."""
+    (kind,) = rng.choices(list(_MIX), list(_MIX.values()))
+    if kind == "order":
         order = {
             "marketId": load.market,
             "side": "BUY",
-            "position": "YES" if yes else "NO",
+            "position": "YES" if number % 2 == 0 else "NO",
             "price": f"{min(99, max(1, round(rng.gauss(49, 4)))) / 100:.2f}",
             "size": rng.randint(1, 10),
             "clientOrderId": f"load-{load.seed}-{turn}",
         }
-        return "order", "POST", "/orders", order
-    if drawn < 0.7:  # noqa: PLR2004
-        return "book", "GET", f"/markets/{load.market}/book", None
-    if drawn < 0.8:  # noqa: PLR2004
-        return "market", "GET", f"/markets/{load.market}", None
-    if drawn < 0.9:  # noqa: PLR2004
-        return "positions", "GET", f"/positions?market_id={load.market}", None
-    return "wallet", "GET", "/wallet", None
+        return kind, "POST", "/orders", order
+    market = f"/markets/{load.market}"
+    paths = {
+        "book": f"{market}/book",
+        "market": market,
+        "stats": f"{market}/stats",
+        "history": f"{market}/price-history",
+        "positions": f"/positions?market_id={load.market}",
+        "wallet": "/wallet",
+    }
+    return kind, "GET", paths[kind], None
 
 
 async def _carry_out(clients: list[Client], load: Load) -> Measured:
-    kinds = ("order", "book", "market", "positions", "wallet")
-    found = Measured(seconds=0, latencies_ms={kind: [] for kind in kinds}, errors=Counter())
+    found = Measured(seconds=0, latencies_ms={kind: [] for kind in _MIX}, errors=Counter())
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for number, client in enumerate(clients[: load.clients]):
