@@ -147,8 +147,8 @@ def gateway_crowd(_server: Postgres) -> Figure:
         better="lower",
         method=f"p95 of {CLIENTS} keep-alive clients, {REQUESTS} requests each, a random pause of"
         f" {PAUSE_MS:.0f} ms on average between two, a fifth orders, the rest reads, in process,"
-        f" durable: {_told(paced)}. Without pauses, where a latency is the number of clients over the"
-        f" throughput: {_told(crowded)}. Zero errors, an empty audit. Peer: one of these clients"
-        f" alone without pauses, {_told(alone)}",
+        f" durable: {_told(paced)}. Without pauses, where a latency is the number of clients over"
+        f" the throughput: {_told(crowded)}. Zero errors, an empty audit. Peer: one of these"
+        f" clients alone without pauses, {_told(alone)}",
         goal_is_ratio=False,
     )
