@@ -146,6 +146,8 @@ select f.volume_micros, f.volume_24h_micros, f.trade_count,
             select taker_id as id from fills where market_id = %(market)s
             union all
             select maker_id from fills where market_id = %(market)s) as t) as unique_traders,
+       (select count(*) from follows where market_id = %(market)s) as follower_count,
+       (select count(*) from bookmarks where market_id = %(market)s) as bookmark_count,
        (select sum(p.held_lots)::bigint * 10000 from positions as p
         where p.market_id = %(market)s and p.position = 'YES') as open_interest_micros,
        (select coalesce(sum(o.remaining_lots * o.book_price_bps), 0)::bigint

@@ -206,7 +206,7 @@ def test_book_trades_and_statistics_show_no_people(exchange: Exchange) -> None:
     stats = api.execute("select * from market_stats(%s, now())", (market,)).fetchone()
     assert stats is not None
     liquidity = 300 * 4900 + 300 * 5100
-    assert stats[:6] == (2_500_000, 2_500_000, 1, 2, 5_000_000, liquidity)
+    assert stats[:8] == (2_500_000, 2_500_000, 1, 2, 0, 0, 5_000_000, liquidity)
 
 
 def test_bars_are_kept_by_the_match(exchange: Exchange) -> None:
