@@ -1,8 +1,8 @@
 """Write the generated files, or check that they are current: `python -m infra.docs [--check]`.
 
 `openapi.json` comes from the route table and the handlers' models, the README's tables from
-routes.py, errors.py and config.py, `infra/db/schema.sql` from the migrations on an embedded server
-(which a contract test checks, so `--check` does not start one).
+routes.py, errors.py, config.py and ops/alerts.py, `infra/db/schema.sql` from the migrations on an
+embedded server (which a contract test checks, so `--check` does not start one).
 """
 
 import argparse
@@ -20,6 +20,7 @@ from infra.local.postgres import Postgres
 from presage.config import SETTINGS, Setting
 from presage.edge.openapi import Handler, document
 from presage.errors import ALL_ERRORS
+from presage.ops.alerts import ALERTS
 from presage.routes import ROUTES, Route
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,6 +48,7 @@ def readme_text() -> str:
         ("routes", _routes_table()),
         ("errors", _errors_table()),
         ("settings", _settings_table()),
+        ("alerts", _alerts_table()),
     ):
         marked = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         # A function as the replacement: a table's backslashes are text.
@@ -101,6 +103,16 @@ def _settings_table() -> str:
         for setting in SETTINGS.values()
     ]
     return "| setting | meaning | default | secret |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _alerts_table() -> str:
+    rows = [
+        f"| `{name}` | {alert.severity} | {alert.meaning} | {alert.first_step} |"
+        for name, alert in ALERTS.items()
+    ]
+    return (
+        "| type | severity | meaning | first step |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    )
 
 
 def _default(setting: Setting) -> str:
