@@ -5807,6 +5807,8 @@ CREATE POLICY orders_are_seen_by_their_owner ON public.orders FOR SELECT TO pres
 
 ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY outbox_is_counted_by_admins ON public.outbox FOR SELECT TO presage_admin USING (true);
+
 CREATE POLICY outbox_is_swept_by_workers ON public.outbox TO presage_worker USING (true) WITH CHECK (true);
 
 ALTER TABLE public.positions ENABLE ROW LEVEL SECURITY;
@@ -6334,6 +6336,9 @@ GRANT SELECT ON TABLE public.orders TO presage_worker;
 
 GRANT SELECT,DELETE ON TABLE public.outbox TO presage_worker;
 
+GRANT SELECT(id) ON TABLE public.outbox TO presage_admin;
+
+GRANT SELECT(published_at) ON TABLE public.outbox TO presage_admin;
 GRANT UPDATE(published_at) ON TABLE public.outbox TO presage_worker;
 
 GRANT SELECT ON TABLE public.outcomes TO presage_api;

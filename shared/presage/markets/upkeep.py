@@ -116,8 +116,8 @@ def market_monitor(run: Run) -> Outcome:
     finalized = _each(run, "list_due_markets", finalize)
     metrics.count("Transitions", finalized)
     metrics.count("TransitionFailures", len(run.failures))
-    overdue, stuck = _tell_of_waiting(run)
-    return _outcome(run, finalized=finalized, overdue=overdue, stuck=stuck)
+    _tell_of_waiting(run)
+    return _outcome(run, finalized=finalized)
 
 
 def settle_market(run: Run) -> Outcome:
@@ -155,8 +155,8 @@ def list_closing_rules(call: Call, within: timedelta, limit: int) -> list[RuledM
     return connection.fetch_all(call, _queries["list_closing_rules"], RuledMarket, params)
 
 
-def _tell_of_waiting(run: Run) -> tuple[int, int]:
-    """Raise an alert for each market that should have moved; how many by us, how many by a human."""
+def _tell_of_waiting(run: Run) -> None:
+    """Raise an alert for each market that should have moved, by itself or by a human's decision."""
     params = {
         "now": run.call.now,
         "overdue_s": OVERDUE_S,
@@ -177,9 +177,7 @@ def _tell_of_waiting(run: Run) -> tuple[int, int]:
     ]
     if raised:
         connection.run(run.call, raised)
-    overdue = sum(market.is_overdue for market in waiting)
-    metrics.count("StuckMarkets", len(waiting) - overdue)
-    return overdue, len(waiting) - overdue
+    metrics.count("StuckMarkets", len(waiting))
 
 
 def _each(run: Run, listing: str, work: Callable[[uuid.UUID], bool]) -> int:

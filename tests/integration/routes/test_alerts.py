@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -76,11 +75,10 @@ def test_a_thousand_failures_in_a_minute_are_one_message_and_count_a_thousand(
         return platform.deliver("price_snapshot", {"slot": slot}).status
 
     try:
-        with ThreadPoolExecutor(8) as pool:
+        with platform.threads(8) as pool:
             first = list(pool.map(fail, range(500)))
             sent = platform.deliver("send_alerts").data["counts"]
             second = list(pool.map(fail, range(500, 1_000)))
-            list(pool.map(lambda _: platform.close(), range(8)))
     finally:
         with platform.database.connect() as owner:
             owner.execute("alter function public.hidden rename to snapshot_prices")
@@ -220,9 +218,8 @@ def test_two_senders_send_once(platform: Platform, receiver: Receiver) -> None:
     for number in range(6):
         _raise(platform, "workflow_failed", str(number))
     slots = ["2026-07-24T12:00:00Z", "2026-07-24T12:01:00Z", "2026-07-24T12:02:00Z"]
-    with ThreadPoolExecutor(3) as pool:
+    with platform.threads(3) as pool:
         answers = list(pool.map(lambda s: platform.deliver("send_alerts", {"slot": s}), slots))
-        list(pool.map(lambda _: platform.close(), range(3)))
     assert sum(answer.data["counts"]["sent"] for answer in answers) == 6
     assert len(receiver.slack) == 6
 
