@@ -2,7 +2,8 @@
 
 `openapi.json` comes from the route table and the handlers' models, the README's tables from
 routes.py, errors.py, config.py and ops/alerts.py, `infra/db/schema.sql` from the migrations on an
-embedded server (which a contract test checks, so `--check` does not start one).
+embedded server (which a contract test checks, so `--check` does not start one). Dashboards and
+alarms come from METRICS (see dashboard.py).
 """
 
 import argparse
@@ -14,6 +15,8 @@ import tomllib
 from functools import partial
 from pathlib import Path
 
+from infra import dashboard
+from infra.dashboard import grafana_text
 from infra.db.dump import dump_schema
 from infra.db.migrate import migrate
 from infra.local.postgres import Postgres
@@ -58,6 +61,11 @@ def readme_text() -> str:
 
 def _insert(table: str, marks: re.Match[str]) -> str:
     return f"{marks[1]}{table}{marks[2]}"
+
+
+def template_text() -> str:
+    """template.yaml with its dashboard and alarms as they should be."""
+    return dashboard.template_text((ROOT / "template.yaml").read_text(encoding="utf-8"))
 
 
 def schema_text() -> str:
@@ -127,7 +135,12 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when stale")
     check = parser.parse_args().check
     stale = []
-    files = {"openapi.json": openapi_text, "README.md": readme_text}
+    files = {
+        "openapi.json": openapi_text,
+        "README.md": readme_text,
+        "template.yaml": template_text,
+        "infra/dashboards/presage.json": grafana_text,
+    }
     if not check:
         files["infra/db/schema.sql"] = schema_text
     for name, make in files.items():

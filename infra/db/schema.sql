@@ -1480,13 +1480,14 @@ CREATE FUNCTION public.effective_now(p_now timestamp with time zone) RETURNS tim
                 else greatest(p_now, clock_timestamp()) end
 $$;
 
-CREATE FUNCTION public.escalate_overdue(p_limit integer, p_severities text[], p_now timestamp with time zone) RETURNS integer
+CREATE FUNCTION public.escalate_overdue(p_limit integer, p_severities text[], p_now timestamp with time zone) RETURNS TABLE(count integer, critical_count integer)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
-    v_raised public.escalations;
-    v_count  integer := 0;
+    v_raised   public.escalations;
+    v_count    integer := 0;
+    v_critical integer := 0;
 begin
     for v_raised in
         with due as (
@@ -1510,6 +1511,9 @@ begin
         returning e.*
     loop
         v_count := v_count + 1;
+        if p_severities[v_raised.level] = 'CRITICAL' then
+            v_critical := v_critical + 1;
+        end if;
         insert into public.notifications (user_id, type, market_id, facts, created_at)
         select u.id, 'settlement_escalation', v_raised.market_id,
                jsonb_build_object('escalationId', v_raised.id, 'severity', v_raised.severity), p_now
@@ -1522,7 +1526,7 @@ begin
                 'level', v_raised.level, 'openedAt', v_raised.created_at),
             p_now);
     end loop;
-    return v_count;
+    return query select v_count, v_critical;
 end;
 $$;
 

@@ -1,15 +1,17 @@
 -- Why: a question that nobody answers grows louder after 30 minutes, 2 and 8 hours, once at each
 -- level: the raise, the admins' notifications and the operators' alert are one transaction. One that
 -- was not looked at for hours goes straight to the level it has earned. p_severities are the alert's
--- severities at the three levels. Answers how many were raised; less than p_limit is the end.
+-- severities at the three levels. Answers how many were raised (less than p_limit is the end), and how
+-- many of their alerts are CRITICAL.
 create or replace function public.escalate_overdue(
     p_limit integer, p_severities text[], p_now timestamptz
-) returns integer
+) returns table (count integer, critical_count integer)
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-    v_raised public.escalations;
-    v_count  integer := 0;
+    v_raised   public.escalations;
+    v_count    integer := 0;
+    v_critical integer := 0;
 begin
     for v_raised in
         with due as (
@@ -33,6 +35,9 @@ begin
         returning e.*
     loop
         v_count := v_count + 1;
+        if p_severities[v_raised.level] = 'CRITICAL' then
+            v_critical := v_critical + 1;
+        end if;
         insert into public.notifications (user_id, type, market_id, facts, created_at)
         select u.id, 'settlement_escalation', v_raised.market_id,
                jsonb_build_object('escalationId', v_raised.id, 'severity', v_raised.severity), p_now
@@ -45,7 +50,7 @@ begin
                 'level', v_raised.level, 'openedAt', v_raised.created_at),
             p_now);
     end loop;
-    return v_count;
+    return query select v_count, v_critical;
 end;
 $$;
 revoke execute on function public.escalate_overdue(integer, text[], timestamptz) from public;

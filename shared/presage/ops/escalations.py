@@ -33,8 +33,9 @@ _queries = beside(__file__)
 
 
 @dataclass(frozen=True)
-class _Count:
+class _Raised:
     count: int
+    critical_count: int
 
 
 def ask_support(call: Call, subject: str, reason: str, data: Mapping[str, object]) -> None:
@@ -118,9 +119,13 @@ def check_escalations(run: Run) -> Outcome:
         "now": run.call.now,
     }
     while not run.out_of_time:
-        chunk = connection.fetch_one(run.call, _queries["escalate_overdue"], _Count, params)
-        raised += chunk.count if chunk else 0
-        if chunk is None or chunk.count < ESCALATED_PER_LOOK:
+        chunk = connection.fetch_one(run.call, _queries["escalate_overdue"], _Raised, params)
+        if chunk is None:
+            break
+        raised += chunk.count
+        metrics.count("Alerts", chunk.count - chunk.critical_count, severity=_USUAL)
+        metrics.count("Alerts", chunk.critical_count, severity="CRITICAL")
+        if chunk.count < ESCALATED_PER_LOOK:
             break
     return Outcome(
         counts={"raised": raised}, next_cursor={"more": True} if run.out_of_time else None

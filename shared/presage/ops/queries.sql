@@ -145,8 +145,9 @@ from public.resolve_escalation(
 );
 
 -- name: escalate_overdue
--- Raise what nobody answered; how many were raised.
-select public.escalate_overdue(%(limit)s, %(severities)s::text[], %(now)s) as count;
+-- Raise what nobody answered; how many were raised, and how many of their alerts are CRITICAL.
+select count, critical_count
+from public.escalate_overdue(%(limit)s, %(severities)s::text[], %(now)s);
 
 -- name: create_ticket
 -- Open a support ticket for the caller.
