@@ -1521,7 +1521,9 @@ begin
         where u.role <> 'user';
         perform public.raise_alert(
             'escalation_overdue', p_severities[v_raised.level],
-            format('escalation_overdue:%s:%s', v_raised.id, v_raised.level),
+            format('escalation_overdue:%s:%s',
+                case when v_raised.user_id is null then v_raised.id::text else 'tickets' end,
+                v_raised.level),
             jsonb_build_object('escalationId', v_raised.id, 'kind', v_raised.kind,
                 'level', v_raised.level, 'openedAt', v_raised.created_at),
             p_now);

@@ -1,6 +1,7 @@
 -- Why: a question that nobody answers grows louder after 30 minutes, 2 and 8 hours, once at each
 -- level: the raise, the admins' notifications and the operators' alert are one transaction. One that
--- was not looked at for hours goes straight to the level it has earned. p_severities are the alert's
+-- was not looked at for hours goes straight to the level it has earned. People's tickets share one alert a level, or anybody could fill
+-- the operators' channels; the others have one each. p_severities are the alert's
 -- severities at the three levels. Answers how many were raised (less than p_limit is the end), and how
 -- many of their alerts are CRITICAL.
 create or replace function public.escalate_overdue(
@@ -45,7 +46,9 @@ begin
         where u.role <> 'user';
         perform public.raise_alert(
             'escalation_overdue', p_severities[v_raised.level],
-            format('escalation_overdue:%s:%s', v_raised.id, v_raised.level),
+            format('escalation_overdue:%s:%s',
+                case when v_raised.user_id is null then v_raised.id::text else 'tickets' end,
+                v_raised.level),
             jsonb_build_object('escalationId', v_raised.id, 'kind', v_raised.kind,
                 'level', v_raised.level, 'openedAt', v_raised.created_at),
             p_now);

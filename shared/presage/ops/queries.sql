@@ -75,6 +75,13 @@ delete from public.price_feeds where (symbol, source, observed_at) in (
     where observed_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
 );
 
+-- name: clean_alerts
+-- Alerts that were last raised over 90 days ago.
+delete from public.ops_alerts where id in (
+    select id from public.ops_alerts
+    where last_seen_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
+);
+
 -- name: raise_alert
 -- Tell the operators; the same fingerprint within the hour counts up.
 select id, count

@@ -1,6 +1,7 @@
 """Alerts: raised once an hour, sent once to each channel whatever fails, acknowledged once."""
 
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -135,6 +136,33 @@ def test_critical_goes_everywhere_in_each_ones_format(
     assert (letter.source, letter.destinations["ToAddresses"]) == (SENDER, [OPS])
     assert letter.subject == title
     assert "First step:" in letter.body
+
+
+def test_no_log_tells_the_webhooks_address(
+    platform: Platform, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    _raise(platform, "workflow_failed")
+    receiver.faults[SLACK_PATH] = [500, 403]
+    assert _send(platform)["owed"] == 1
+    assert _send(platform)["sent"] == 1
+    assert "served" in caplog.text
+    assert SLACK_PATH not in caplog.text
+
+
+def test_old_alerts_are_dropped(platform: Platform) -> None:
+    _raise(platform, "workflow_failed", "old")
+    platform.advance(90 * 86_400)
+    _raise(platform, "workflow_failed", "new")
+    platform.deliver("cleanup")
+    with platform.database.connect() as owner:
+        kept = owner.execute("select fingerprint from ops_alerts").fetchall()
+    assert kept == [("workflow_failed:old",), ("workflow_failed:new",)]
+    platform.advance(86_400)
+    platform.deliver("cleanup")
+    with platform.database.connect() as owner:
+        kept = owner.execute("select fingerprint from ops_alerts").fetchall()
+    assert kept == [("workflow_failed:new",)]
 
 
 def test_high_is_for_slack_and_less_is_only_stored(

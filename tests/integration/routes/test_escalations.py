@@ -154,7 +154,7 @@ def test_an_answered_one_stays_quiet(platform: Platform, admin: Wallet, user: Wa
     assert _told(platform) == ([], 0)
 
 
-def test_concurrent_checks_raise_each_once(platform: Platform, user: Wallet) -> None:
+def test_concurrent_checks_raise_each_once(platform: Platform) -> None:
     call = platform.as_zone("worker")
     for number in range(250):
         escalations.ask_support(call, f"subject {number}", "Look at it.", {"n": number})
@@ -167,7 +167,14 @@ def test_concurrent_checks_raise_each_once(platform: Platform, user: Wallet) -> 
     assert sum(answer.data["counts"]["raised"] for answer in answers) == 250
     alerts, _ = _told(platform)
     assert alerts == [("HIGH", 1)] * 250
-    assert user.address  # nobody is an admin here, and nothing breaks
+
+
+def test_peoples_tickets_share_one_alert_a_level(platform: Platform, user: Wallet) -> None:
+    for _ in range(4):
+        _ticket(platform, user)
+    platform.advance(31 * MINUTE)
+    assert _check(platform) == 4
+    assert _told(platform) == ([("HIGH", 4)], 0)
 
 
 def test_a_markets_escalation_shows_its_facts(platform: Platform, admin: Wallet) -> None:
