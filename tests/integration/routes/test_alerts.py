@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from presage import clock
 from presage.ops import alerts
 from presage.ops.alerts import AlertType
 from presage.ops.sending import MAX_ATTEMPTS
@@ -92,6 +93,19 @@ def test_a_thousand_failures_in_a_minute_are_one_message_and_count_a_thousand(
     data = json.loads(alert["data"])
     assert (data["workflow"], data["error"]) == ("price_snapshot", "UndefinedFunction")
     assert alert["channels"] == ["slack"]
+
+
+def test_two_that_raise_at_once_are_one_alert(platform: Platform, admin: Wallet) -> None:
+    raised = "select * from raise_alert('workflow_failed', 'HIGH', 'workflow_failed:x', '{}', %s)"
+    with platform.threads(1) as pool, platform.database.connect() as owner:
+        owner.autocommit = False
+        owner.execute(raised, (clock.now(),))
+        other = pool.submit(_raise, platform, "workflow_failed")
+        with pytest.raises(TimeoutError):
+            other.result(0.5)
+        owner.commit()
+        other.result(10)
+    assert [one["count"] for one in _listed(platform, admin)] == [2]
 
 
 def test_an_hour_later_it_is_another_alert(
