@@ -1,8 +1,9 @@
 """Write the generated files, or check that they are current: `python -m infra.docs [--check]`.
 
 `openapi.json` comes from the route table and the handlers' models, the README's tables from
-routes.py, errors.py and config.py, `infra/db/schema.sql` from the migrations on an embedded server
-(which a contract test checks, so `--check` does not start one).
+routes.py, errors.py, config.py and ops/alerts.py, `infra/db/schema.sql` from the migrations on an
+embedded server (which a contract test checks, so `--check` does not start one). Dashboards and
+alarms come from METRICS (see dashboard.py).
 """
 
 import argparse
@@ -14,12 +15,15 @@ import tomllib
 from functools import partial
 from pathlib import Path
 
+from infra import dashboard
+from infra.dashboard import grafana_text
 from infra.db.dump import dump_schema
 from infra.db.migrate import migrate
 from infra.local.postgres import Postgres
 from presage.config import SETTINGS, Setting
 from presage.edge.openapi import Handler, document
 from presage.errors import ALL_ERRORS
+from presage.ops.alerts import ALERTS
 from presage.routes import ROUTES, Route
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,6 +51,7 @@ def readme_text() -> str:
         ("routes", _routes_table()),
         ("errors", _errors_table()),
         ("settings", _settings_table()),
+        ("alerts", _alerts_table()),
     ):
         marked = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         # A function as the replacement: a table's backslashes are text.
@@ -56,6 +61,11 @@ def readme_text() -> str:
 
 def _insert(table: str, marks: re.Match[str]) -> str:
     return f"{marks[1]}{table}{marks[2]}"
+
+
+def template_text() -> str:
+    """template.yaml with its dashboard and alarms as they should be."""
+    return dashboard.template_text((ROOT / "template.yaml").read_text(encoding="utf-8"))
 
 
 def schema_text() -> str:
@@ -103,6 +113,16 @@ def _settings_table() -> str:
     return "| setting | meaning | default | secret |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
+def _alerts_table() -> str:
+    rows = [
+        f"| `{name}` | {alert.severity} | {alert.meaning} | {alert.first_step} |"
+        for name, alert in ALERTS.items()
+    ]
+    return (
+        "| type | severity | meaning | first step |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    )
+
+
 def _default(setting: Setting) -> str:
     if setting.default is None:
         return "required"
@@ -115,7 +135,12 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when stale")
     check = parser.parse_args().check
     stale = []
-    files = {"openapi.json": openapi_text, "README.md": readme_text}
+    files = {
+        "openapi.json": openapi_text,
+        "README.md": readme_text,
+        "template.yaml": template_text,
+        "infra/dashboards/presage.json": grafana_text,
+    }
     if not check:
         files["infra/db/schema.sql"] = schema_text
     for name, make in files.items():

@@ -6,9 +6,12 @@ import hashlib
 import importlib
 import json
 import secrets
+import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -279,6 +282,19 @@ class Platform:
     def set_clock(self, unix_ms: int) -> None:
         """Set the simulated clock."""
         set_clock(self.clock_file, unix_ms)
+
+    @contextmanager
+    def threads(self, count: int) -> Iterator[ThreadPoolExecutor]:
+        """A pool whose threads let go of their connections in the end."""
+        together = threading.Barrier(count)
+
+        def close(_: int) -> None:
+            together.wait()  # so that each thread closes its own
+            self.close()
+
+        with ThreadPoolExecutor(count) as pool:
+            yield pool
+            list(pool.map(close, range(count)))
 
     def close(self) -> None:
         """Let go of this thread's connections."""

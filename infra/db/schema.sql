@@ -128,6 +128,57 @@ begin
 end;
 $$;
 
+CREATE TABLE public.ops_alerts (
+    id bigint NOT NULL,
+    type text NOT NULL,
+    severity text NOT NULL,
+    fingerprint text NOT NULL,
+    data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    count bigint DEFAULT 1 NOT NULL,
+    first_seen_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    channels text[] DEFAULT '{}'::text[] NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    acknowledged_at timestamp with time zone,
+    acknowledged_by uuid,
+    CONSTRAINT ops_alerts_are_acknowledged_by_somebody CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL))),
+    CONSTRAINT ops_alerts_count_from_one CHECK ((count >= 1)),
+    CONSTRAINT ops_alerts_severity_is_known CHECK ((severity = ANY (ARRAY['LOW'::text, 'MEDIUM'::text, 'HIGH'::text, 'CRITICAL'::text])))
+);
+
+CREATE FUNCTION public.acknowledge_alert(p_alert_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS public.ops_alerts
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor uuid := public.actor_id();
+    v_alert public.ops_alerts;
+begin
+    if not exists (select from public.users as u where u.id = v_actor and u.role <> 'user') then
+        raise exception using errcode = 'PR403', message = 'only an admin may acknowledge an alert';
+    end if;
+    select a.* into v_alert from public.ops_alerts as a where a.id = p_alert_id for no key update;
+    if not found then
+        raise exception using errcode = 'PR404', column = 'alert_id',
+            message = 'there is no such alert';
+    elsif v_alert.acknowledged_at is not null then
+        return v_alert;
+    end if;
+    update public.ops_alerts as a set acknowledged_at = p_now, acknowledged_by = v_actor
+    where a.id = p_alert_id
+    returning a.* into v_alert;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, 'acknowledge_alert', 'alert', p_alert_id::text, p_request_id, p_ip,
+        jsonb_build_object('type', v_alert.type, 'severity', v_alert.severity), p_now
+    );
+    return v_alert;
+end;
+$$;
+
 CREATE FUNCTION public.actor_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO ''
@@ -979,6 +1030,59 @@ begin
 end;
 $$;
 
+CREATE TABLE public.escalations (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    market_id uuid,
+    reason text NOT NULL,
+    data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    status text DEFAULT 'open'::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    resolved_at timestamp with time zone,
+    user_id uuid,
+    title text,
+    severity text DEFAULT 'LOW'::text NOT NULL,
+    level integer DEFAULT 0 NOT NULL,
+    resolution text,
+    resolved_by uuid,
+    CONSTRAINT escalations_kind_is_known CHECK ((kind = ANY (ARRAY['support'::text, 'settlement'::text, 'resolution'::text]))),
+    CONSTRAINT escalations_level_is_known CHECK (((level >= 0) AND (level <= 3))),
+    CONSTRAINT escalations_severity_is_known CHECK ((severity = ANY (ARRAY['LOW'::text, 'MEDIUM'::text, 'HIGH'::text, 'CRITICAL'::text]))),
+    CONSTRAINT escalations_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'resolved'::text])))
+);
+
+CREATE FUNCTION public.create_ticket(p_ticket_id uuid, p_title text, p_message text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS public.escalations
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    c_max_open constant integer := 20;
+    v_actor    uuid := public.actor_id();
+    v_open     integer;
+    v_ticket   public.escalations;
+begin
+    perform from public.users as u where u.id = v_actor for no key update;
+    if not found then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    end if;
+    select count(*) into v_open
+    from public.escalations as e
+    where e.user_id = v_actor and e.status = 'open';
+    if v_open >= c_max_open then
+        raise exception using errcode = 'PR409',
+            message = format('you have %s open tickets, which is the most', v_open);
+    end if;
+    insert into public.escalations (kind, subject, user_id, title, reason, created_at)
+    values ('support', 'ticket:' || p_ticket_id, v_actor, p_title, p_message, p_now)
+    returning * into v_ticket;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, created_at)
+    values (v_actor, 'create_ticket', 'escalation', v_ticket.id::text, p_request_id, p_ip, p_now);
+    return v_ticket;
+end;
+$$;
+
 CREATE TABLE public.withdrawals (
     id uuid NOT NULL,
     seq bigint DEFAULT nextval('public.wallet_numbers'::regclass) NOT NULL,
@@ -1374,6 +1478,58 @@ CREATE FUNCTION public.effective_now(p_now timestamp with time zone) RETURNS tim
     AS $$
     select case when current_setting('presage.clock', true) = 'replay' then p_now
                 else greatest(p_now, clock_timestamp()) end
+$$;
+
+CREATE FUNCTION public.escalate_overdue(p_limit integer, p_severities text[], p_now timestamp with time zone) RETURNS TABLE(count integer, critical_count integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_raised   public.escalations;
+    v_count    integer := 0;
+    v_critical integer := 0;
+begin
+    for v_raised in
+        with due as (
+            select e.id,
+                   case when e.created_at <= p_now - interval '8 hours' then 3
+                        when e.created_at <= p_now - interval '2 hours' then 2
+                        else 1 end as level
+            from public.escalations as e
+            where e.status = 'open' and e.created_at <= p_now - interval '30 minutes'
+              and e.level < case when e.created_at <= p_now - interval '8 hours' then 3
+                                 when e.created_at <= p_now - interval '2 hours' then 2
+                                 else 1 end
+            order by e.created_at, e.id
+            limit p_limit
+            for no key update of e skip locked
+        )
+        update public.escalations as e
+        set level = d.level, severity = (array['MEDIUM', 'HIGH', 'CRITICAL'])[d.level]
+        from due as d
+        where e.id = d.id
+        returning e.*
+    loop
+        v_count := v_count + 1;
+        if p_severities[v_raised.level] = 'CRITICAL' then
+            v_critical := v_critical + 1;
+        end if;
+        insert into public.notifications (user_id, type, market_id, facts, created_at)
+        select u.id, 'settlement_escalation', v_raised.market_id,
+               jsonb_build_object('escalationId', v_raised.id, 'severity', v_raised.severity), p_now
+        from public.users as u
+        where u.role <> 'user';
+        perform public.raise_alert(
+            'escalation_overdue', p_severities[v_raised.level],
+            format('escalation_overdue:%s:%s',
+                case when v_raised.user_id is null then v_raised.id::text else 'tickets' end,
+                v_raised.level),
+            jsonb_build_object('escalationId', v_raised.id, 'kind', v_raised.kind,
+                'level', v_raised.level, 'openedAt', v_raised.created_at),
+            p_now);
+    end loop;
+    return query select v_count, v_critical;
+end;
 $$;
 
 CREATE FUNCTION public.expire_deposit(p_deposit_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS boolean
@@ -3142,6 +3298,36 @@ CREATE FUNCTION public.put_venue_credentials(p_user_id uuid, p_venue text, p_key
         updated_at = excluded.updated_at;
 $$;
 
+CREATE FUNCTION public.raise_alert(p_type text, p_severity text, p_fingerprint text, p_data jsonb, p_now timestamp with time zone) RETURNS TABLE(id bigint, count bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    v_id bigint;
+begin
+    perform pg_advisory_xact_lock(hashtextextended(p_fingerprint, 0));
+    select a.id into v_id
+    from public.ops_alerts as a
+    where a.fingerprint = p_fingerprint and a.first_seen_at > p_now - interval '1 hour'
+    order by a.first_seen_at desc
+    limit 1;
+    if v_id is null then
+        return query
+        insert into public.ops_alerts as a
+            (type, severity, fingerprint, data, first_seen_at, last_seen_at, next_attempt_at)
+        values (p_type, p_severity, p_fingerprint, p_data, p_now, p_now, p_now)
+        returning a.id, a.count;
+    else
+        return query
+        update public.ops_alerts as a
+        set count = a.count + 1, last_seen_at = greatest(a.last_seen_at, p_now), data = p_data
+        where a.id = v_id
+        returning a.id, a.count;
+    end if;
+end;
+$$;
+
 CREATE FUNCTION public.record_move(p_market_id uuid, p_action text, p_from text, p_to text, p_reason text, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -3444,6 +3630,45 @@ CREATE FUNCTION public.replayed_order(p_order_id uuid) RETURNS TABLE(order_id uu
            o.created_at, true
     from public.orders as o
     where o.id = p_order_id
+$$;
+
+CREATE FUNCTION public.resolve_escalation(p_escalation_id bigint, p_resolution text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS public.escalations
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor      uuid := public.actor_id();
+    v_escalation public.escalations;
+begin
+    if not exists (select from public.users as u where u.id = v_actor and u.role <> 'user') then
+        raise exception using errcode = 'PR403', message = 'only an admin may resolve an escalation';
+    end if;
+    select e.* into v_escalation
+    from public.escalations as e
+    where e.id = p_escalation_id
+    for no key update;
+    if not found then
+        raise exception using errcode = 'PR404', column = 'escalation_id',
+            message = 'there is no such escalation';
+    elsif v_escalation.status = 'resolved' then
+        if v_escalation.resolution is distinct from p_resolution then
+            raise exception using errcode = 'PR410', column = 'resolution',
+                message = 'the escalation is resolved already';
+        end if;
+        return v_escalation;
+    end if;
+    update public.escalations as e
+    set status = 'resolved', resolution = p_resolution, resolved_at = p_now, resolved_by = v_actor
+    where e.id = p_escalation_id
+    returning e.* into v_escalation;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, 'resolve_escalation', 'escalation', p_escalation_id::text, p_request_id, p_ip,
+        jsonb_build_object('kind', v_escalation.kind, 'level', v_escalation.level), p_now
+    );
+    return v_escalation;
+end;
 $$;
 
 CREATE FUNCTION public.revoke_api_key(p_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id uuid, revoked_at timestamp with time zone, key_hash bytea)
@@ -4567,20 +4792,6 @@ ALTER TABLE public.dead_letters ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     CACHE 1
 );
 
-CREATE TABLE public.escalations (
-    id bigint NOT NULL,
-    kind text NOT NULL,
-    subject text NOT NULL,
-    market_id uuid,
-    reason text NOT NULL,
-    data jsonb DEFAULT '{}'::jsonb NOT NULL,
-    status text DEFAULT 'open'::text NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    resolved_at timestamp with time zone,
-    CONSTRAINT escalations_kind_is_known CHECK ((kind = ANY (ARRAY['support'::text, 'settlement'::text, 'resolution'::text]))),
-    CONSTRAINT escalations_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'resolved'::text])))
-);
-
 ALTER TABLE public.escalations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.escalations_id_seq
     START WITH 1
@@ -4821,6 +5032,15 @@ CREATE TABLE public.notifications (
 
 ALTER TABLE public.notifications ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.notifications_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE public.ops_alerts ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.ops_alerts_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -5183,6 +5403,9 @@ ALTER TABLE ONLY public.markets
 ALTER TABLE ONLY public.notifications
     ADD CONSTRAINT notifications_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.ops_alerts
+    ADD CONSTRAINT ops_alerts_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.order_batches
     ADD CONSTRAINT order_batches_key_is_used_once UNIQUE (user_id, batch_key);
 
@@ -5271,9 +5494,13 @@ CREATE INDEX deposits_pending_by_expiry ON public.deposits USING btree (expires_
 
 CREATE UNIQUE INDEX deposits_reference_is_used_once ON public.deposits USING btree (method, reference_key) WHERE (status = ANY (ARRAY['pending'::text, 'verified'::text]));
 
+CREATE INDEX escalations_by_user ON public.escalations USING btree (user_id, id DESC) WHERE (user_id IS NOT NULL);
+
 CREATE INDEX escalations_open ON public.escalations USING btree (created_at) WHERE (status = 'open'::text);
 
 CREATE INDEX exchange_rates_by_time ON public.exchange_rates USING btree (base, quote, observed_at DESC, id DESC);
+
+CREATE INDEX fills_by_age ON public.fills USING brin (created_at);
 
 CREATE INDEX fills_by_maker_order ON public.fills USING btree (maker_order_id);
 
@@ -5319,9 +5546,17 @@ CREATE UNIQUE INDEX notifications_of_a_market_are_sent_once ON public.notificati
 
 CREATE INDEX notifications_unread ON public.notifications USING btree (user_id, id DESC) WHERE (read_at IS NULL);
 
+CREATE INDEX ops_alerts_by_fingerprint ON public.ops_alerts USING btree (fingerprint, first_seen_at DESC);
+
+CREATE INDEX ops_alerts_open ON public.ops_alerts USING btree (id) WHERE (acknowledged_at IS NULL);
+
+CREATE INDEX ops_alerts_unsent ON public.ops_alerts USING btree (next_attempt_at) WHERE ((sent_at IS NULL) AND (severity = ANY (ARRAY['HIGH'::text, 'CRITICAL'::text])));
+
 CREATE INDEX orders_asks ON public.orders USING btree (market_id, outcome, book_price_bps, seq) WHERE (is_open AND ((book_side)::text = 'ask'::text));
 
 CREATE INDEX orders_bids ON public.orders USING btree (market_id, outcome, book_price_bps DESC, seq) WHERE (is_open AND ((book_side)::text = 'bid'::text));
+
+CREATE INDEX orders_by_age ON public.orders USING brin (created_at);
 
 CREATE INDEX orders_by_expiry ON public.orders USING btree (expires_at) WHERE (is_open AND (expires_at IS NOT NULL));
 
@@ -5363,7 +5598,11 @@ CREATE INDEX withdrawals_by_user ON public.withdrawals USING btree (user_id, seq
 
 CREATE INDEX workflow_runs_by_group ON public.workflow_runs USING btree (group_run_id) WHERE (group_run_id IS NOT NULL);
 
+CREATE INDEX workflow_runs_by_name ON public.workflow_runs USING btree (name, started_at DESC, id DESC);
+
 CREATE INDEX workflow_runs_by_start ON public.workflow_runs USING btree (started_at DESC);
+
+CREATE INDEX workflow_runs_failed ON public.workflow_runs USING btree (started_at) WHERE (status = 'failed'::text);
 
 CREATE INDEX ws_tickets_by_expiry ON public.ws_tickets USING btree (expires_at);
 
@@ -5395,6 +5634,12 @@ ALTER TABLE ONLY public.deposits
 
 ALTER TABLE ONLY public.deposits
     ADD CONSTRAINT deposits_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.escalations
+    ADD CONSTRAINT escalations_resolved_by_fkey FOREIGN KEY (resolved_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.escalations
+    ADD CONSTRAINT escalations_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.exchange_rates
     ADD CONSTRAINT exchange_rates_set_by_fkey FOREIGN KEY (set_by) REFERENCES public.users(id);
@@ -5458,6 +5703,9 @@ ALTER TABLE ONLY public.markets
 
 ALTER TABLE ONLY public.notifications
     ADD CONSTRAINT notifications_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.ops_alerts
+    ADD CONSTRAINT ops_alerts_acknowledged_by_fkey FOREIGN KEY (acknowledged_by) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.outcomes
     ADD CONSTRAINT outcomes_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
@@ -5525,6 +5773,12 @@ CREATE POLICY deposits_are_open_to_staff ON public.deposits TO presage_admin, pr
 
 CREATE POLICY deposits_are_seen_by_their_owner ON public.deposits FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
 
+ALTER TABLE public.escalations ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY escalations_are_open_to_staff ON public.escalations TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY escalations_are_seen_by_their_opener ON public.escalations FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
 ALTER TABLE public.fills ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY fills_are_open_to_staff ON public.fills TO presage_admin, presage_worker USING (true) WITH CHECK (true);
@@ -5570,6 +5824,8 @@ CREATE POLICY orders_are_open_to_staff ON public.orders TO presage_admin, presag
 CREATE POLICY orders_are_seen_by_their_owner ON public.orders FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
 
 ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY outbox_is_counted_by_admins ON public.outbox FOR SELECT TO presage_admin USING (true);
 
 CREATE POLICY outbox_is_swept_by_workers ON public.outbox TO presage_worker USING (true) WITH CHECK (true);
 
@@ -5636,6 +5892,20 @@ GRANT USAGE ON SCHEMA public TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.account_of(p_kind text, p_user_id uuid, p_market_id uuid) FROM PUBLIC;
 
+GRANT SELECT ON TABLE public.ops_alerts TO presage_admin;
+GRANT SELECT,DELETE ON TABLE public.ops_alerts TO presage_worker;
+
+GRANT UPDATE(channels) ON TABLE public.ops_alerts TO presage_worker;
+
+GRANT UPDATE(attempts) ON TABLE public.ops_alerts TO presage_worker;
+
+GRANT UPDATE(next_attempt_at) ON TABLE public.ops_alerts TO presage_worker;
+
+GRANT UPDATE(sent_at) ON TABLE public.ops_alerts TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.acknowledge_alert(p_alert_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.acknowledge_alert(p_alert_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+
 REVOKE ALL ON FUNCTION public.actor_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.actor_id() TO presage_api;
 GRANT ALL ON FUNCTION public.actor_id() TO presage_admin;
@@ -5697,6 +5967,28 @@ GRANT ALL ON FUNCTION public.create_deposit(p_deposit_id uuid, p_method text, p_
 REVOKE ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.escalations TO presage_worker;
+GRANT SELECT ON TABLE public.escalations TO presage_admin;
+
+GRANT SELECT(id) ON TABLE public.escalations TO presage_api;
+
+GRANT SELECT(reason) ON TABLE public.escalations TO presage_api;
+
+GRANT SELECT(status) ON TABLE public.escalations TO presage_api;
+
+GRANT SELECT(created_at) ON TABLE public.escalations TO presage_api;
+
+GRANT SELECT(resolved_at) ON TABLE public.escalations TO presage_api;
+
+GRANT SELECT(user_id) ON TABLE public.escalations TO presage_api;
+
+GRANT SELECT(title) ON TABLE public.escalations TO presage_api;
+
+GRANT SELECT(resolution) ON TABLE public.escalations TO presage_api;
+
+REVOKE ALL ON FUNCTION public.create_ticket(p_ticket_id uuid, p_title text, p_message text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_ticket(p_ticket_id uuid, p_title text, p_message text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+
 GRANT SELECT ON TABLE public.withdrawals TO presage_api;
 GRANT SELECT ON TABLE public.withdrawals TO presage_admin;
 GRANT SELECT ON TABLE public.withdrawals TO presage_worker;
@@ -5724,6 +6016,9 @@ REVOKE ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) FROM
 GRANT ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) TO presage_api;
 GRANT ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.effective_now(p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.escalate_overdue(p_limit integer, p_severities text[], p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.escalate_overdue(p_limit integer, p_severities text[], p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.expire_deposit(p_deposit_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -5837,6 +6132,10 @@ GRANT ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question t
 
 REVOKE ALL ON FUNCTION public.put_venue_credentials(p_user_id uuid, p_venue text, p_key_id text, p_nonce bytea, p_ciphertext bytea, p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.raise_alert(p_type text, p_severity text, p_fingerprint text, p_data jsonb, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.raise_alert(p_type text, p_severity text, p_fingerprint text, p_data jsonb, p_now timestamp with time zone) TO presage_admin;
+GRANT ALL ON FUNCTION public.raise_alert(p_type text, p_severity text, p_fingerprint text, p_data jsonb, p_now timestamp with time zone) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.record_move(p_market_id uuid, p_action text, p_from text, p_to text, p_reason text, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.record_trades(p_market_id uuid, p_outcome smallint, p_first_bps integer, p_last_bps integer, p_volume_micros bigint, p_volume_lots bigint, p_trades integer, p_new_traders integer, p_now timestamp with time zone) FROM PUBLIC;
@@ -5855,6 +6154,9 @@ REVOKE ALL ON FUNCTION public.release_orders(p_order_ids uuid[], p_status text, 
 REVOKE ALL ON FUNCTION public.replayed_batch(p_order_ids uuid[], p_refusals jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.replayed_order(p_order_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.resolve_escalation(p_escalation_id bigint, p_resolution text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.resolve_escalation(p_escalation_id bigint, p_resolution text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
 REVOKE ALL ON FUNCTION public.revoke_api_key(p_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.revoke_api_key(p_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
@@ -5978,9 +6280,6 @@ GRANT SELECT ON TABLE public.bookmarks TO presage_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dead_letters TO presage_worker;
 GRANT SELECT,UPDATE ON TABLE public.dead_letters TO presage_admin;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.escalations TO presage_worker;
-GRANT SELECT,UPDATE ON TABLE public.escalations TO presage_admin;
-
 GRANT SELECT ON TABLE public.exchange_rates TO presage_admin;
 GRANT SELECT ON TABLE public.exchange_rates TO presage_worker;
 
@@ -6055,6 +6354,9 @@ GRANT SELECT ON TABLE public.orders TO presage_worker;
 
 GRANT SELECT,DELETE ON TABLE public.outbox TO presage_worker;
 
+GRANT SELECT(id) ON TABLE public.outbox TO presage_admin;
+
+GRANT SELECT(published_at) ON TABLE public.outbox TO presage_admin;
 GRANT UPDATE(published_at) ON TABLE public.outbox TO presage_worker;
 
 GRANT SELECT ON TABLE public.outcomes TO presage_api;

@@ -113,6 +113,29 @@ SETTINGS = {
             default="",
             secret=True,
         ),
+        Setting(
+            name="SLACK_WEBHOOK_URL",
+            meaning="Slack incoming webhook that alerts go to; no Slack when empty",
+            default="",
+            secret=True,
+        ),
+        Setting(
+            name="PAGERDUTY_ROUTING_KEY",
+            meaning="integration key of PagerDuty's Events API v2, for CRITICAL alerts; off when"
+            " empty",
+            default="",
+            secret=True,
+        ),
+        Setting(
+            name="PAGERDUTY_URL",
+            meaning="PagerDuty's Events API",
+            default="https://events.pagerduty.com",
+        ),
+        Setting(
+            name="OPS_EMAIL",
+            meaning="address that CRITICAL alerts are mailed to; no mail when empty",
+            default="",
+        ),
         Setting(name="SENTRY_DSN", meaning="where unhandled errors go, if anywhere", default=""),
         Setting(
             name="PRESAGE_CLOCK_FILE",

@@ -27,7 +27,7 @@ PUBLIC_TABLES = {
     "schema_migrations",
     "workflow_runs",
     "dead_letters",
-    "escalations",
+    "ops_alerts",
     "price_feeds",
     "exchange_rates",
 }

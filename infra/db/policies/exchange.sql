@@ -17,6 +17,7 @@ grant select on public.accounts, public.transfers, public.orders, public.fills, 
     public.settlements to presage_api, presage_admin, presage_worker;
 grant select on public.market_ledgers to presage_admin, presage_worker;
 grant select, delete on public.outbox to presage_worker;
+grant select (id, published_at) on public.outbox to presage_admin;
 grant update (published_at) on public.outbox to presage_worker;
 
 alter table public.accounts enable row level security;
@@ -78,6 +79,9 @@ alter table public.outbox enable row level security;
 drop policy if exists outbox_is_swept_by_workers on public.outbox;
 create policy outbox_is_swept_by_workers on public.outbox to presage_worker
     using (true) with check (true);
+drop policy if exists outbox_is_counted_by_admins on public.outbox;
+create policy outbox_is_counted_by_admins on public.outbox for select to presage_admin
+    using (true);
 
 revoke all on public.order_batches from presage_api, presage_admin, presage_worker;
 grant select on public.order_batches to presage_api, presage_admin, presage_worker;

@@ -23,6 +23,7 @@ _RULES = tuple(
         (rf"({_NAMES}{_BETWEEN})(\\?[\"'])(?!\[redacted)(?:.*?)\2", rf"\1\2{MASK}\2"),
         (rf"({_NAMES}\s*[:=]\s*)(?![\"'\\])(?:bearer\s+)?[^\s,;&\"'\\)]+", rf"\1{MASK}"),
         (r"bearer\s+[\w.~+/=-]+", f"Bearer {MASK}"),
+        (r"hooks\.slack\.com/[^\s\"'\\]+", f"hooks.slack.com/{MASK}"),
         (r"\bpsg_[\w-]+", MASK),
         (r"\beyj[\w-]+\.[\w-]+\.[\w-]+", MASK),  # a JSON web token
         (r"\b(?:0x)?[0-9a-f]{130}\b", MASK),  # an EVM signature

@@ -1,5 +1,6 @@
 """What the operators see of a request: one log line, a latency, and every unhandled error."""
 
+import logging
 import time
 from http import HTTPStatus
 
@@ -10,6 +11,8 @@ from presage.adapters import redis
 from presage.call import Call
 from presage.edge.redaction import redact_event, redacted_json
 
+# It logs every address it asks, and Slack's webhook and an EVM node's are secrets.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 logger = Logger(service="presage", json_serializer=redacted_json)
 
 

@@ -323,6 +323,30 @@ where state = 'RESOLVING' and venue = 'native'
 order by proposed_at, id
 limit %(limit)s;
 
+-- name: list_waiting_markets
+-- Native markets that should have moved: by us (the dispute window is long over), or by a human (a
+-- dispute to decide, a close without an outcome). Those that we owe come first, then the oldest.
+select w.id, w.slug, w.state, w.is_overdue
+from (
+    select m.id, m.slug, m.state, true as is_overdue,
+           m.proposed_at + make_interval(secs => m.dispute_window_s) as since
+    from public.markets as m
+    where m.state = 'RESOLVING' and m.venue = 'native'
+      and m.proposed_at + make_interval(secs => m.dispute_window_s + %(overdue_s)s) <= %(now)s
+    union all
+    select m.id, m.slug, m.state, false,
+           case m.state when 'DISPUTED' then d.created_at else m.closes_at end
+    from public.markets as m
+    left join public.market_disputes as d on d.market_id = m.id
+    where m.venue = 'native'
+      and ((m.state = 'DISPUTED'
+            and d.created_at <= %(now)s::timestamptz - make_interval(secs => %(stuck_s)s))
+           or (m.state = 'ACTIVE'
+               and m.closes_at <= %(now)s::timestamptz - make_interval(secs => %(stuck_s)s)))
+) as w
+order by w.is_overdue desc, w.since, w.id
+limit %(limit)s;
+
 -- name: list_unsettled_markets
 -- Final native markets that still owe somebody.
 select id from public.markets

@@ -12,17 +12,23 @@ from typing import Any
 
 import psycopg
 
+from presage import metrics
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
 from presage.errors import PresageError
 from presage.markets import lifecycle
 from presage.notifications import service as notifications
+from presage.ops import alerts
 from presage.workflows.run import Outcome, Run
 
 MARKETS_PER_LOOK = 200
 ORDERS_PER_RELEASE = 500
 HOLDERS_PER_PAYOUT = 500
+# What the machine should have done within five minutes, and a human within two days.
+OVERDUE_S = 300
+STUCK_S = 172_800
+ALERTS_PER_RUN = 100
 _queries = beside(__file__)
 
 
@@ -47,6 +53,14 @@ class _Settled:
     paid_micros: int
     released_orders: int
     done: bool
+
+
+@dataclass(frozen=True)
+class _WaitingMarket:
+    id: uuid.UUID
+    slug: str
+    state: str
+    is_overdue: bool
 
 
 @dataclass(frozen=True)
@@ -93,13 +107,17 @@ def price_snapshot(run: Run) -> Outcome:
 
 
 def market_monitor(run: Run) -> Outcome:
-    """Finalize the markets whose dispute window is over undisputed."""
+    """Finalize the markets whose dispute window is over; tell of those that do not move."""
 
     def finalize(market_id: uuid.UUID) -> bool:
         lifecycle.move(run.call, market_id, "FINALIZED", reason="The dispute window is over.")
         return True
 
-    return _outcome(run, finalized=_each(run, "list_due_markets", finalize))
+    finalized = _each(run, "list_due_markets", finalize)
+    metrics.count("Transitions", finalized)
+    metrics.count("TransitionFailures", len(run.failures))
+    _tell_of_waiting(run)
+    return _outcome(run, finalized=finalized)
 
 
 def settle_market(run: Run) -> Outcome:
@@ -135,6 +153,31 @@ def list_closing_rules(call: Call, within: timedelta, limit: int) -> list[RuledM
     until: datetime = call.now + within
     params = {"now": call.now, "until": until, "limit": limit}
     return connection.fetch_all(call, _queries["list_closing_rules"], RuledMarket, params)
+
+
+def _tell_of_waiting(run: Run) -> None:
+    """Raise an alert for each market that should have moved, by itself or by a human's decision."""
+    params = {
+        "now": run.call.now,
+        "overdue_s": OVERDUE_S,
+        "stuck_s": STUCK_S,
+        "limit": ALERTS_PER_RUN,
+    }
+    waiting = connection.fetch_all(
+        run.call, _queries["list_waiting_markets"], _WaitingMarket, params
+    )
+    raised = [
+        alerts.statement(
+            run.call,
+            "transition_overdue" if market.is_overdue else "stuck_market",
+            {"marketId": str(market.id), "slug": market.slug, "state": market.state},
+            str(market.id),
+        )
+        for market in waiting
+    ]
+    if raised:
+        connection.run(run.call, raised)
+    metrics.count("StuckMarkets", len(waiting))
 
 
 def _each(run: Run, listing: str, work: Callable[[uuid.UUID], bool]) -> int:

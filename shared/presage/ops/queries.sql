@@ -74,3 +74,140 @@ delete from public.price_feeds where (symbol, source, observed_at) in (
     select symbol, source, observed_at from public.price_feeds
     where observed_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
 );
+
+-- name: clean_alerts
+-- Alerts that were last raised over 90 days ago.
+delete from public.ops_alerts where id in (
+    select id from public.ops_alerts
+    where last_seen_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
+);
+
+-- name: raise_alert
+-- Tell the operators; the same fingerprint within the hour counts up.
+select id, count
+from public.raise_alert(%(type)s, %(severity)s, %(fingerprint)s, %(data)s::jsonb, %(now)s);
+
+-- name: list_alerts
+-- One page of alerts, newest first.
+select id, type, severity, fingerprint, data::text, count, first_seen_at, last_seen_at, channels,
+       attempts, sent_at, acknowledged_at, acknowledged_by
+from public.ops_alerts
+where (%(severity)s::text is null or severity = %(severity)s::text)
+  and (%(type)s::text is null or type = %(type)s::text)
+  and (%(open)s::boolean is null or (acknowledged_at is null) = %(open)s::boolean)
+  and (%(before_id)s::bigint is null or id < %(before_id)s::bigint)
+order by id desc
+limit %(limit)s;
+
+-- name: acknowledge_alert
+-- Somebody has taken an alert up.
+select id, type, severity, fingerprint, data::text, count, first_seen_at, last_seen_at, channels,
+       attempts, sent_at, acknowledged_at, acknowledged_by
+from public.acknowledge_alert(%(alert_id)s, %(request_id)s, %(ip)s, %(now)s);
+
+-- name: claim_alert
+-- The worst and oldest alert that is due; until next_attempt_at nobody else sends it.
+update public.ops_alerts as a
+set attempts = a.attempts + 1,
+    next_attempt_at = %(now)s::timestamptz
+        + make_interval(secs => least(60 * power(2, a.attempts), 3600) - 5)
+where a.id = (
+    select o.id from public.ops_alerts as o
+    where o.sent_at is null and o.severity in ('HIGH', 'CRITICAL')
+      and o.next_attempt_at <= %(now)s and o.attempts < %(max_attempts)s
+    order by (o.severity = 'CRITICAL') desc, o.first_seen_at, o.id
+    limit 1
+    for update skip locked
+)
+returning a.id, a.type, a.severity, a.fingerprint, a.data, a.count, a.first_seen_at,
+    a.last_seen_at, a.channels, a.attempts;
+
+-- name: note_channel
+-- One channel has taken an alert: it is not asked again.
+update public.ops_alerts set channels = array_append(channels, %(channel)s::text)
+where id = %(alert_id)s and not %(channel)s::text = any (channels);
+
+-- name: note_sent
+-- Every channel that owes an alert has taken it.
+update public.ops_alerts set sent_at = %(now)s where id = %(alert_id)s;
+
+-- name: list_escalations
+-- One page of escalations, newest first.
+select id, kind, subject, market_id, user_id, title, reason, data::text, severity, level, status,
+       resolution, created_at, resolved_at, resolved_by
+from public.escalations
+where (%(kind)s::text is null or kind = %(kind)s::text)
+  and (%(status)s::text is null or status = %(status)s::text)
+  and (%(severity)s::text is null or severity = %(severity)s::text)
+  and (%(before_id)s::bigint is null or id < %(before_id)s::bigint)
+order by id desc
+limit %(limit)s;
+
+-- name: resolve_escalation
+-- A human has answered.
+select id, kind, subject, market_id, user_id, title, reason, data::text, severity, level, status,
+       resolution, created_at, resolved_at, resolved_by
+from public.resolve_escalation(
+    %(escalation_id)s, %(resolution)s, %(request_id)s, %(ip)s, %(now)s
+);
+
+-- name: escalate_overdue
+-- Raise what nobody answered; how many were raised, and how many of their alerts are CRITICAL.
+select count, critical_count
+from public.escalate_overdue(%(limit)s, %(severities)s::text[], %(now)s);
+
+-- name: create_ticket
+-- Open a support ticket for the caller.
+select id, title, reason as message, status, resolution, created_at, resolved_at
+from public.create_ticket(
+    %(ticket_id)s, %(title)s, %(message)s, %(request_id)s, %(ip)s, %(now)s
+);
+
+-- name: list_tickets
+-- One page of the caller's tickets, newest first.
+select id, title, reason as message, status, resolution, created_at, resolved_at
+from public.escalations
+where user_id = (select public.actor_id())
+  and (%(before_id)s::bigint is null or id < %(before_id)s::bigint)
+order by id desc
+limit %(limit)s;
+
+-- name: list_workflow_runs
+-- One page of runs, newest first.
+select id, name, slot, part, message_id, group_run_id, attempt, status, counts::text, error,
+       started_at, finished_at,
+       (extract(epoch from finished_at - started_at) * 1000)::bigint as duration_ms
+from public.workflow_runs
+where (%(name)s::text is null or name = %(name)s::text)
+  and (%(status)s::text is null or status = %(status)s::text)
+  and (%(started_from)s::timestamptz is null or started_at >= %(started_from)s::timestamptz)
+  and (%(started_to)s::timestamptz is null or started_at < %(started_to)s::timestamptz)
+  and (%(before)s::timestamptz is null
+       or (started_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid))
+order by started_at desc, id desc
+limit %(limit)s;
+
+-- name: ops_figures
+-- Queues, failures and trade, as they stand.
+select
+    (select count(*) from public.outbox as o where o.published_at is null)::bigint
+        as unpublished_outbox,
+    (select count(*) from public.dead_letters as d
+     where d.status in ('pending', 'manual_review'))::bigint as pending_dead_letters,
+    (select count(*) from public.escalations as e where e.status = 'open')::bigint
+        as open_escalations,
+    (select count(*) from public.ops_alerts as a where a.acknowledged_at is null)::bigint
+        as open_alerts,
+    (select count(*) from public.markets as m
+     where m.state = 'FINALIZED' and m.venue = 'native' and m.settled_at is null)::bigint
+        as unsettled_markets,
+    (select count(*) from public.workflow_runs as r
+     where r.status = 'failed'
+       and r.started_at > %(now)s::timestamptz - interval '24 hours')::bigint
+        as workflow_failures_24h,
+    (select count(*) from public.orders as o
+     where o.created_at > %(now)s::timestamptz - make_interval(secs => %(trade_s)s))::bigint
+        as orders,
+    (select count(*) from public.fills as f
+     where f.created_at > %(now)s::timestamptz - make_interval(secs => %(trade_s)s))::bigint
+        as fills;

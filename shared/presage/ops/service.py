@@ -26,6 +26,7 @@ _CLEANINGS = (
     "clean_workflow_runs",
     "clean_outbox",
     "clean_price_feeds",
+    "clean_alerts",
 )
 _queries = beside(__file__)
 

@@ -10,13 +10,19 @@ from presage.routes import ROUTES
 from presage.workflows.run import Outcome, Run
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "group_fast": ("execute_crypto", "market_close_check", "price_snapshot"),
+    "group_fast": (
+        "execute_crypto",
+        "check_escalations",
+        "market_close_check",
+        "price_snapshot",
+    ),
     "group_hourly": ("price_snapshot",),
     "group_daily": (
         "sweep_fees",
         "cleanup_expired_deposits",
         "cleanup",
         "rotate_credentials",
+        "audit_books",
     ),
 }
 

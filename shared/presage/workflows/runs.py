@@ -12,6 +12,7 @@ from presage.call import Call
 from presage.db import connection
 from presage.db.connection import Statement
 from presage.db.queries import beside
+from presage.ops import alerts
 from presage.workflows.run import Outcome, Run
 
 LEASE_S = 60
@@ -94,7 +95,9 @@ def finish(run: Run, outcome: Outcome) -> Status:
 
 
 def fail(run: Run, error: Exception) -> None:
-    """Record a run that broke; its slot may be claimed again."""
+    """Record a run that broke and tell the operators; its slot may be claimed again."""
+    # Not the error's words: an alert leaves the house, and they may hold anything.
+    data = {"workflow": run.name, "runId": str(run.id), "error": type(error).__name__}
     connection.run(
         run.call,
         [
@@ -109,7 +112,8 @@ def fail(run: Run, error: Exception) -> None:
                     "next_cursor": None,
                     "now": clock.now(),
                 },
-            )
+            ),
+            alerts.statement(run.call, "workflow_failed", data, run.name),
         ],
     )
 

@@ -76,6 +76,11 @@ def people(module_database: Database) -> Iterator[tuple[Exchange, UUID]]:
         "insert into market_disputes values (gen_random_uuid(), %s, %s, 'wrong', 1, now())",
         (market, b),
     )
+    exchange.owner.execute(
+        "insert into escalations (kind, subject, user_id, title, reason, created_at)"
+        " values ('support', 'ticket:b', %s, 'Help', 'Please.', now())",
+        (b,),
+    )
     teller = Teller(exchange, exchange.user())
     teller.deposit(b)
     teller.withdraw(b)

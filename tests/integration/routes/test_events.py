@@ -10,6 +10,7 @@ from eth_account.messages import encode_defunct
 
 from presage import clock
 from presage.identity import email_links
+from presage.ops import alerts
 from presage.routes import ROUTES
 from tests.harness import NOON_MS, Platform, Wallet
 
@@ -114,7 +115,7 @@ def _world(platform: Platform, admin: Wallet, user: Wallet, stem: str) -> tuple[
     return trading, order
 
 
-def _thing(platform: Platform, user: Wallet, stem: str) -> str:
+def _thing(platform: Platform, user: Wallet, stem: str) -> str:  # noqa: PLR0911 - one a kind of thing
     """What a route's path names beside a market and an order."""
     match stem:
         case "revoke_api_key":
@@ -127,6 +128,12 @@ def _thing(platform: Platform, user: Wallet, stem: str) -> str:
             return str(platform.deposit(user).data["id"])
         case "complete_withdrawal" | "reject_withdrawal":
             return str(platform.withdraw(user).data["id"])
+        case "acknowledge_alert":
+            alerts.raise_alert(platform.as_zone("worker"), "workflow_failed", {}, "cleanup")
+            return "1"
+        case "resolve_escalation":
+            ticket = {"title": "My deposit", "message": "It is not there."}
+            return str(platform.call("create_ticket", token=user.token, body=ticket).data["id"])
     return THING
 
 

@@ -7,6 +7,7 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
+from presage.ops import alerts
 from tests.harness import Platform, Wallet
 from tests.proxy import FlushCounter
 
@@ -64,6 +65,7 @@ def test_a_warm_order_is_one_flush_each(
 
 PRIVATE_READS = [
     *("list_orders", "list_positions", "get_session", "get_profile"),
+    "list_tickets",
     *("get_wallet", "list_ledger", "list_deposits", "list_withdrawals", "get_exchange_rate"),
 ]
 
@@ -88,7 +90,13 @@ def test_a_warm_read_by_key_is_one_flush_each(
     assert _cost(counters) == (1, 1)
 
 
-@pytest.mark.parametrize("stem", ["list_users", "list_audit_log"])
+ADMIN_READS = [
+    *("list_users", "list_audit_log", "list_alerts", "list_escalations"),
+    *("list_workflow_runs", "list_discrepancies", "get_admin_metrics"),
+]
+
+
+@pytest.mark.parametrize("stem", ADMIN_READS)
 def test_a_warm_admin_read_is_one_flush_each(
     stem: str, platform: Platform, admin: Wallet, counters: Counters
 ) -> None:
@@ -172,6 +180,23 @@ def test_a_change_of_settings_is_one_flush_each(
             costs.append(_cost(counters))
     # The first of them leaves Redis a copy of the session.
     assert costs[1:] == [(1, 1)] * 5
+
+
+def test_operators_answers_are_one_flush_each(
+    platform: Platform, admin: Wallet, trader: Wallet, counters: Counters
+) -> None:
+    alerts.raise_alert(platform.as_zone("worker"), "workflow_failed", {}, "cleanup")
+    platform.call("list_alerts", token=admin.token)
+    platform.call("list_tickets", token=trader.token)
+    _cost(counters)
+    words = {"title": "My deposit", "message": "It is not there."}
+    ticket = platform.call("create_ticket", token=trader.token, body=words).data["id"]
+    assert _cost(counters) == (1, 1)
+    answer = {"resolution": "Paid."}
+    done = platform.call("resolve_escalation", token=admin.token, body=answer, escalation_id=ticket)
+    assert (done.status, _cost(counters)) == (200, (1, 1))
+    done = platform.call("acknowledge_alert", token=admin.token, alert_id=1)
+    assert (done.status, _cost(counters)) == (200, (1, 1))
 
 
 def test_a_sign_in_with_credentials_looks_the_user_up(

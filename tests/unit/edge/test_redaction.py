@@ -37,6 +37,7 @@ SIGNATURE = "0x" + "ab12" * 32 + "1b"
         ("sent to 01712345678 today", "01712345678"),
         ("sent to +8801712345678.", "01712345678"),
         ("Failing row contains (1, 01712345678, deep secret).", "deep secret"),
+        ("POST https://hooks.slack.com/services/T0/B0/x8Yz failed", "x8Yz"),
         ("Key (token_hash)=(\\x00ff) already exists.", "\\x00ff"),
         ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.abc-def here", "eyJzdWIiOiIx"),
         ("5VERv8NMvzbJMEkV8xnrLkEaWRtSz9CosKDYjCJjBRnbJLgp8uirBgmQpjKhoR4tjF3ZpRzrFmBV6UjKdiSZkQUW",

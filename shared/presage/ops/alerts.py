@@ -1,0 +1,158 @@
+"""What operators are told: every type of alert, raised where something is wrong.
+
+An alert is raised in one place and sent by `send_alerts` (see sending.py). The same fingerprint
+within an hour is one alert that counts. `ALERTS` is also a table of the README.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from presage import metrics
+from presage.call import Call
+from presage.db import connection
+from presage.db.connection import Statement
+from presage.db.queries import beside
+from presage.errors import NotFoundError
+from presage.ops.alert_models import Acknowledge, AlertView, ListAlerts, Severity
+from presage.paging import decode, encode
+from presage.schema import Page, Pagination
+
+# A fingerprint is PagerDuty's dedup_key too, which takes 255 characters.
+MAX_SUBJECT = 150
+_queries = beside(__file__)
+
+type AlertType = Literal[
+    "audit_failed",
+    "dead_letter",
+    "escalation_overdue",
+    "exchange_rate_jump",
+    "schedule_stopped",
+    "stuck_market",
+    "transition_overdue",
+    "workflow_failed",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """A type of alert: how bad it is, what it means, and what to do first."""
+
+    severity: Severity = "HIGH"
+    meaning: str
+    first_step: str
+
+
+ALERTS: dict[AlertType, Alert] = {
+    "audit_failed": Alert(
+        severity="CRITICAL",
+        meaning="the books contradict themselves: an invariant of the money is broken",
+        first_step="`GET /admin/discrepancies` names what is broken; set the markets it names to "
+        "cancel-only before anything else",
+    ),
+    "dead_letter": Alert(
+        meaning="an item failed in every retry and waits for a decision",
+        first_step="read its error in the dead letters; retry it when the cause is gone",
+    ),
+    "escalation_overdue": Alert(
+        meaning="a question that only a human can answer waits 30 minutes, 2 hours, or 8 hours "
+        "(then CRITICAL)",
+        first_step="`GET /admin/escalations?status=open`; answer it and resolve it",
+    ),
+    "exchange_rate_jump": Alert(
+        meaning="the sources' rate moved more than 5 % in one step and was not taken",
+        first_step="compare with a third source; `PUT /admin/exchange-rates` when the move is real",
+    ),
+    "schedule_stopped": Alert(
+        meaning="a schedule has not delivered for three periods",
+        first_step="`make schedules` with --dry-run shows what is missing or paused",
+    ),
+    "stuck_market": Alert(
+        severity="MEDIUM",
+        meaning="a closed or disputed market has waited two days for a human decision",
+        first_step="resolve it (`POST /markets/{market_id}/resolve`) or decide its dispute",
+    ),
+    "transition_overdue": Alert(
+        meaning="a market's dispute window is over and it could not be finalized",
+        first_step="the dead letters of market_monitor say why; "
+        "`POST /markets/{market_id}/finalize` tries by hand",
+    ),
+    "workflow_failed": Alert(
+        meaning="a run of a workflow broke; QStash tries again unless its row says 0 retries",
+        first_step="`GET /admin/workflow-runs?status=failed` shows the error; the log has the rest",
+    ),
+}
+
+
+def raise_alert(
+    call: Call,
+    alert_type: AlertType,
+    data: Mapping[str, object],
+    subject: str,
+    *,
+    severity: Severity | None = None,
+) -> None:
+    """Tell the operators; the same type and subject again within the hour counts up.
+
+    `data` is shown to them as it is: no secret and no person's data. `severity` replaces the
+    type's.
+    """
+    connection.run(call, [statement(call, alert_type, data, subject, severity=severity)])
+
+
+def statement(
+    call: Call,
+    alert_type: AlertType,
+    data: Mapping[str, object],
+    subject: str,
+    *,
+    severity: Severity | None = None,
+) -> Statement[Any]:
+    """`raise_alert` as a statement, for the transaction of what it is about; counted when made."""
+    known = severity or ALERTS[alert_type].severity
+    metrics.count("Alerts", severity=known)
+    params = {
+        "type": alert_type,
+        "severity": known,
+        "fingerprint": f"{alert_type}:{_bounded(subject)}",
+        "data": orjson.dumps(dict(data)).decode(),
+        "now": call.now,
+    }
+    return (_queries["raise_alert"], None, params)
+
+
+def list_alerts(call: Call, request: ListAlerts) -> Page[AlertView]:
+    """Alerts, newest first."""
+    mark = decode(request.cursor, int)
+    params = request.model_dump(exclude={"cursor"}) | {"before_id": mark[0] if mark else None}
+    rows = connection.fetch_all(call, _queries["list_alerts"], AlertView, params)
+    next_cursor = encode([rows[-1].id]) if len(rows) == request.limit else None
+    return Page(rows, Pagination(limit=request.limit, next_cursor=next_cursor))
+
+
+def acknowledge_alert(call: Call, request: Acknowledge) -> AlertView:
+    """Say that somebody has taken an alert up; the first to say so stays.
+
+    Raises:
+        NotFoundError: there is no such alert.
+    """
+    params = {
+        "alert_id": request.alert_id,
+        "request_id": call.request_id,
+        "ip": call.ip,
+        "now": call.now,
+    }
+    row = connection.fetch_one(call, _queries["acknowledge_alert"], AlertView, params)
+    if row is None:
+        raise NotFoundError("There is no such alert.", field="alertId")
+    return row
+
+
+def _bounded(subject: str) -> str:
+    """A subject of any length as one that a fingerprint has room for, different ones different."""
+    if len(subject) <= MAX_SUBJECT:
+        return subject
+    return hashlib.sha256(subject.encode()).hexdigest()
