@@ -81,6 +81,7 @@ create policy outbox_is_swept_by_workers on public.outbox to presage_worker
 
 revoke all on public.order_batches from presage_api, presage_admin, presage_worker;
 grant select on public.order_batches to presage_api, presage_admin, presage_worker;
+grant delete on public.order_batches to presage_worker;
 alter table public.order_batches enable row level security;
 drop policy if exists order_batches_are_seen_by_their_owner on public.order_batches;
 create policy order_batches_are_seen_by_their_owner on public.order_batches

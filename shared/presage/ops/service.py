@@ -26,6 +26,11 @@ _CLEANINGS = (
     "clean_workflow_runs",
     "clean_outbox",
     "clean_price_feeds",
+    "clean_read_notifications",
+    "clean_notifications",
+    "clean_order_batches",
+    "clean_idempotency_keys",
+    "clean_news",
 )
 _queries = beside(__file__)
 

@@ -18,8 +18,8 @@ MARKET = "00000000-0000-4000-8000-000000000001"
 ORDER = "00000000-0000-4000-8000-000000000002"
 THING = "00000000-0000-4000-8000-000000000003"
 SIGNER = "0x" + "b2" * 32
-# execute_crypto and the groups call other services: their own tests start those.
-CALL_OUT = {"execute_crypto", "group_fast", "group_hourly", "group_daily"}
+# These call other services: their own tests start those.
+CALL_OUT = {"execute_crypto", "update_exchange_rate", "group_fast", "group_hourly", "group_daily"}
 
 # What changes something and leaves no row in the audit log.
 SILENT = {
@@ -106,6 +106,11 @@ def _world(platform: Platform, admin: Wallet, user: Wallet, stem: str) -> tuple[
             return market, order
         case "resolve_market":
             platform.advance(86_400)
+        case "get_report":
+            platform.advance(-86_400)
+            platform.sign_in()
+            platform.advance(86_400)
+            platform.deliver("daily_report")
         case "finalize_market":
             platform.advance(86_400)
             outcome = {"outcome": "NO"}
