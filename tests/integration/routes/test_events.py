@@ -106,11 +106,6 @@ def _world(platform: Platform, admin: Wallet, user: Wallet, stem: str) -> tuple[
             return market, order
         case "resolve_market":
             platform.advance(86_400)
-        case "get_report":
-            platform.advance(-86_400)
-            platform.sign_in()
-            platform.advance(86_400)
-            platform.deliver("daily_report")
         case "finalize_market":
             platform.advance(86_400)
             outcome = {"outcome": "NO"}
@@ -122,6 +117,10 @@ def _world(platform: Platform, admin: Wallet, user: Wallet, stem: str) -> tuple[
 def _thing(platform: Platform, user: Wallet, stem: str) -> str:
     """What a route's path names beside a market and an order."""
     match stem:
+        case "get_report":
+            with platform.database.connect() as owner:
+                owner.execute("update users set created_at = created_at - interval '1 day'")
+            platform.deliver("daily_report")
         case "revoke_api_key":
             body = {"name": "bot", "scopes": ["read"]}
             made = platform.call("create_api_key", token=user.token, body=body)
