@@ -304,6 +304,156 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.announce_tick_changes(p_now timestamp with time zone) RETURNS TABLE(announced integer, emergencies integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    c_grid   constant integer[] := '{10,25,50,100}';
+    c_quiet  constant integer := 200;
+    c_wild   constant integer := 1000;
+    c_notice constant interval := interval '24 hours';
+    v_hour   timestamptz := date_bin('1 hour', p_now, 'epoch');
+begin
+    return query
+    with moves as (
+        select m.id, o.outcome, b.bucket,
+               b.close_bps - coalesce(
+                   lag(b.close_bps) over (partition by m.id, o.outcome order by b.bucket),
+                   b.open_bps) as move_bps
+        from public.markets as m
+        join public.outcomes as o on o.market_id = m.id
+        cross join lateral (
+            -- The bar before the two days is what its first move starts from.
+            (select p.bucket, p.open_bps, p.close_bps from public.price_bars as p
+             where p.market_id = m.id and p.outcome = o.outcome and p.interval_s = 3600
+               and p.bucket < v_hour - interval '48 hours'
+             order by p.bucket desc limit 1)
+            union all
+            select p.bucket, p.open_bps, p.close_bps from public.price_bars as p
+            where p.market_id = m.id and p.outcome = o.outcome and p.interval_s = 3600
+              and p.bucket >= v_hour - interval '48 hours' and p.bucket < v_hour
+        ) as b
+        where m.state = 'ACTIVE' and m.venue = 'native' and m.trading_status <> 'halted'
+          and m.closes_at > p_now and m.tick_size_bps = any (c_grid)
+    ),
+    measured as (
+        select v.id, max(v.now_bps) as now_bps, max(v.before_bps) as before_bps
+        from (
+            select k.id, k.outcome,
+                   sqrt(sum(k.move_bps::numeric ^ 2)
+                        filter (where k.bucket >= v_hour - interval '24 hours')) as now_bps,
+                   sqrt(sum(k.move_bps::numeric ^ 2)
+                        filter (where k.bucket >= v_hour - interval '48 hours'
+                                  and k.bucket < v_hour - interval '24 hours')) as before_bps
+            from moves as k
+            group by k.id, k.outcome
+        ) as v
+        group by v.id
+        having max(v.now_bps) is not null
+    ),
+    wanted as (
+        select m.id, m.tick_size_bps as from_bps, m.closes_at,
+               round(v.now_bps)::integer as volatility_bps, r.reason,
+               case r.reason
+                   when 'quiet' then (select max(g) from unnest(c_grid) as g
+                                      where g < m.tick_size_bps and g >= m.min_tick_bps)
+                   else (select min(g) from unnest(c_grid) as g
+                         where g > m.tick_size_bps and g <= m.max_tick_bps) end as to_bps
+        from measured as v
+        join public.markets as m on m.id = v.id
+        cross join lateral (select case
+            when v.now_bps >= c_quiet and v.before_bps > 0 and v.now_bps >= 2 * v.before_bps
+                 and not exists (
+                     select from public.tick_changes as c
+                     where c.market_id = m.id and c.reason = 'emergency'
+                       and c.announced_at > p_now - c_notice)
+                then 'emergency'
+            when v.now_bps < c_quiet then 'quiet'
+            when v.now_bps > c_wild then 'volatile' end as reason) as r
+    ),
+    due as (
+        select w.* from wanted as w
+        where w.reason is not null and w.to_bps is not null
+          and (w.reason = 'emergency' or w.closes_at > p_now + c_notice)
+    ),
+    made as (
+        insert into public.tick_changes
+            (market_id, from_bps, to_bps, reason, volatility_bps, announced_at, effective_at)
+        select d.id, d.from_bps, d.to_bps, d.reason, d.volatility_bps, p_now,
+               case d.reason when 'emergency' then p_now else p_now + c_notice end
+        from due as d
+        on conflict (market_id) where status = 'announced' do update set
+            from_bps = excluded.from_bps, to_bps = excluded.to_bps, reason = excluded.reason,
+            volatility_bps = excluded.volatility_bps, announced_at = excluded.announced_at,
+            effective_at = excluded.effective_at
+        where excluded.reason = 'emergency'
+        returning *
+    ),
+    said as (
+        insert into public.market_clarifications (market_id, body, body_bn, created_at)
+        select k.market_id,
+               format('The tick changes from %s to %s at %s UTC.', trim_scale(k.from_bps / 10000.0),
+                   trim_scale(k.to_bps / 10000.0),
+                   to_char(k.effective_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+                   || ' Orders that rest on the old grid stay valid.',
+               format('%s UTC থেকে দামের ধাপ %s এর বদলে %s হবে।',
+                   to_char(k.effective_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
+                   trim_scale(k.from_bps / 10000.0), trim_scale(k.to_bps / 10000.0))
+                   || ' আগের ধাপে রাখা অর্ডার বহাল থাকবে।',
+               p_now
+        from made as k
+        returning id, market_id, body
+    ),
+    told as (
+        insert into public.outbox (topic, market_id, payload, created_at)
+        select 'clarification', s.market_id, jsonb_build_object('id', s.id, 'body', s.body), p_now
+        from said as s
+    )
+    select count(*)::integer, (count(*) filter (where k.reason = 'emergency'))::integer
+    from made as k;
+end;
+$$;
+
+CREATE FUNCTION public.apply_tick_changes(p_limit integer, p_now timestamp with time zone) RETURNS TABLE(looked_at integer, changed uuid[])
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_due     uuid[];
+    v_changed uuid[];
+begin
+    v_due := array(
+        select c.market_id from public.tick_changes as c
+        where c.status = 'announced' and c.effective_at <= p_now
+        order by c.effective_at, c.market_id
+        limit p_limit);
+    perform from public.markets as m where m.id = any (v_due) order by m.id for no key update;
+    with moved as (
+        update public.markets as m set tick_size_bps = c.to_bps, updated_at = p_now
+        from public.tick_changes as c
+        where m.id = any (v_due) and c.market_id = m.id and c.status = 'announced'
+          and c.effective_at <= p_now and m.tick_size_bps = c.from_bps and m.state = 'ACTIVE'
+          and c.to_bps between m.min_tick_bps and m.max_tick_bps
+        returning m.id, c.from_bps, c.to_bps
+    ),
+    told as (
+        insert into public.outbox (topic, market_id, payload, created_at)
+        select 'tick_size', k.id,
+               jsonb_build_object('old_bps', k.from_bps, 'new_bps', k.to_bps), p_now
+        from moved as k
+    ),
+    decided as (
+        update public.tick_changes as c set decided_at = p_now,
+            status = case when exists (select from moved as k where k.id = c.market_id)
+                     then 'applied' else 'dropped' end
+        where c.market_id = any (v_due) and c.status = 'announced' and c.effective_at <= p_now
+    )
+    select coalesce(array_agg(k.id), '{}') into v_changed from moved as k;
+    return query select cardinality(v_due), v_changed;
+end;
+$$;
+
 CREATE FUNCTION public.batch_drafts(p_orders jsonb) RETURNS public.order_draft[]
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -1931,6 +2081,25 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.list_leaderboard(p_period text, p_metric text, p_after integer, p_limit integer) RETURNS TABLE(rank integer, name text, profit_micros bigint, volume_micros bigint, won_markets integer, lost_markets integer, win_rate_bps integer, refreshed_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $_$
+declare
+    v_rank text := case p_metric when 'profit' then 'profit_rank' when 'volume' then 'volume_rank'
+                                 when 'win_rate' then 'win_rate_rank' end;
+begin
+    return query execute format(
+        'select e.%1$I, coalesce(u.display_name, left(u.address, 6) || ''…'' || right(u.address, 4)),'
+        ' e.profit_micros, e.volume_micros, e.won_markets, e.lost_markets, e.win_rate_bps,'
+        ' e.refreshed_at'
+        ' from public.leaderboard_entries as e join public.users as u on u.id = e.user_id'
+        ' where e.period = $1 and e.%1$I > $2 and ($3 or e.win_rate_bps is not null)'
+        ' order by e.%1$I limit $4', v_rank)
+    using p_period, p_after, p_metric <> 'win_rate', p_limit;
+end;
+$_$;
+
 CREATE FUNCTION public.list_market() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -3408,6 +3577,115 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.refresh_leaderboard(p_day date, p_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_count integer;
+begin
+    select count(*) into v_count from public.leaderboard_entries as e
+    where e.refreshed_at >= p_day::timestamp at time zone 'UTC';
+    if v_count > 0 then
+        return v_count;
+    end if;
+    insert into public.profit_marks (user_id, day, realised_micros)
+    select t.user_id, p_day, t.realised
+    from (
+        select p.user_id, sum(p.realised_micros)::bigint as realised
+        from public.positions as p
+        group by p.user_id
+    ) as t
+    left join lateral (
+        select m.realised_micros as realised from public.profit_marks as m
+        where m.user_id = t.user_id and m.day <= p_day
+        order by m.day desc limit 1
+    ) as before on true
+    where t.realised <> coalesce(before.realised, 0);
+
+    delete from public.leaderboard_entries;
+    with periods (period, since) as (
+        values ('day', p_day - 1), ('week', p_day - 7), ('month', p_day - 30), ('all', null)
+    ),
+    earned as (
+        select q.period, u.user_id, u.realised - coalesce(b.realised, 0) as profit
+        from periods as q
+        cross join (
+            select distinct on (m.user_id) m.user_id, m.realised_micros as realised
+            from public.profit_marks as m where m.day <= p_day
+            order by m.user_id, m.day desc
+        ) as u
+        left join lateral (
+            select m.realised_micros as realised from public.profit_marks as m
+            where m.user_id = u.user_id and m.day <= q.since
+            order by m.day desc limit 1
+        ) as b on true
+    ),
+    traded as (
+        select q.period, d.user_id, sum(d.volume_micros)::bigint as volume
+        from periods as q
+        join public.user_daily_stats as d
+            on d.day < p_day and (q.since is null or d.day >= q.since)
+        group by q.period, d.user_id
+    ),
+    settled as (
+        select k.id, p.user_id, k.settled_at, sum(p.realised_micros) as realised
+        from public.markets as k
+        join public.positions as p on p.market_id = k.id
+        where k.settled_at < p_day::timestamp at time zone 'UTC'
+        group by k.id, p.user_id
+    ),
+    decided as (
+        select q.period, s.user_id, (count(*) filter (where s.realised > 0))::integer as won,
+               (count(*) filter (where s.realised < 0))::integer as lost
+        from periods as q
+        join settled as s on s.realised <> 0
+            and (q.since is null or s.settled_at >= q.since::timestamp at time zone 'UTC')
+        group by q.period, s.user_id
+    ),
+    figures as (
+        select f.period, f.user_id, sum(f.profit)::bigint as profit, sum(f.volume)::bigint as volume,
+               sum(f.won)::integer as won, sum(f.lost)::integer as lost
+        from (
+            select e.period, e.user_id, e.profit, 0 as volume, 0 as won, 0 as lost from earned as e
+            union all
+            select t.period, t.user_id, 0, t.volume, 0, 0 from traded as t
+            union all
+            select d.period, d.user_id, 0, 0, d.won, d.lost from decided as d
+        ) as f
+        group by f.period, f.user_id
+    ),
+    rated as (
+        select f.*, u.created_at, f.won + f.lost as decided,
+               case when f.won + f.lost > 0 then f.won * 10000 / (f.won + f.lost) end as rate
+        from figures as f
+        join public.users as u on u.id = f.user_id
+        where f.profit <> 0 or f.volume <> 0 or f.won + f.lost > 0
+    )
+    insert into public.leaderboard_entries
+        (period, user_id, profit_micros, volume_micros, won_markets, lost_markets, win_rate_bps,
+         profit_rank, volume_rank, win_rate_rank, refreshed_at)
+    select r.period, r.user_id, r.profit, r.volume, r.won, r.lost, r.rate,
+           row_number() over (partition by r.period
+               order by r.profit desc, r.volume desc, r.created_at, r.user_id),
+           row_number() over (partition by r.period
+               order by r.volume desc, r.profit desc, r.created_at, r.user_id),
+           row_number() over (partition by r.period
+               order by r.rate desc nulls last, r.decided desc, r.profit desc, r.created_at,
+                        r.user_id),
+           p_now
+    from rated as r;
+    get diagnostics v_count = row_count;
+
+    -- Of what is older than the longest period only the last mark says anything.
+    delete from public.profit_marks as m
+    where m.day < p_day - 30 and exists (
+        select from public.profit_marks as n
+        where n.user_id = m.user_id and n.day > m.day and n.day <= p_day - 30);
+    return v_count;
+end;
+$$;
+
 CREATE FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -3709,6 +3987,91 @@ begin
     insert into public.audit_log (actor_id, action, resource, resource_id, request_id, ip, created_at)
     values (v_actor, 'logout', 'user', v_actor::text, p_request_id, p_ip, p_now);
     return v_revoked;
+end;
+$$;
+
+CREATE FUNCTION public.roll_up_day(p_day date, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_from  timestamptz := p_day::timestamp at time zone 'UTC';
+    v_to    timestamptz := v_from + interval '1 day';
+    v_final boolean;
+begin
+    insert into public.platform_daily_stats (day, updated_at) values (p_day, p_now)
+    on conflict do nothing;
+    select s.is_final into v_final from public.platform_daily_stats as s
+    where s.day = p_day
+    for update;
+    if v_final then
+        return true;
+    end if;
+    v_final := p_now >= v_to + interval '1 minute';
+
+    -- Counted anew and not added to: what an earlier run of this day wrote is replaced.
+    insert into public.market_daily_stats as s (
+        market_id, outcome, day, open_bps, high_bps, low_bps, close_bps, volume_micros,
+        volume_lots, trade_count, unique_traders
+    )
+    select t.market_id, t.outcome, p_day, b.open_bps, b.high_bps, b.low_bps, b.close_bps,
+           b.volume_micros, b.volume_lots, b.trades, t.traders
+    from (
+        select f.market_id, f.outcome, count(distinct p.user_id)::integer as traders
+        from public.fills as f
+        cross join lateral (values (f.taker_id), (f.maker_id)) as p (user_id)
+        where f.created_at >= v_from and f.created_at < v_to
+        group by f.market_id, f.outcome
+    ) as t
+    cross join lateral (
+        select (array_agg(b.open_bps order by b.bucket))[1] as open_bps,
+               max(b.high_bps) as high_bps, min(b.low_bps) as low_bps,
+               (array_agg(b.close_bps order by b.bucket desc))[1] as close_bps,
+               sum(b.volume_micros)::bigint as volume_micros,
+               sum(b.volume_lots)::bigint as volume_lots, sum(b.trade_count)::integer as trades
+        from public.price_bars as b
+        where b.market_id = t.market_id and b.outcome = t.outcome and b.interval_s = 3600
+          and b.bucket >= v_from and b.bucket < v_to
+    ) as b
+    on conflict (market_id, outcome, day) do update set
+        open_bps = excluded.open_bps, high_bps = excluded.high_bps, low_bps = excluded.low_bps,
+        close_bps = excluded.close_bps, volume_micros = excluded.volume_micros,
+        volume_lots = excluded.volume_lots, trade_count = excluded.trade_count,
+        unique_traders = excluded.unique_traders;
+
+    insert into public.user_daily_stats as s (user_id, day, volume_micros, trade_count)
+    select p.user_id, p_day, sum(f.price_bps * f.size_lots)::bigint, count(*)::integer
+    from public.fills as f
+    cross join lateral (values (f.taker_id), (f.maker_id)) as p (user_id)
+    where f.created_at >= v_from and f.created_at < v_to
+    group by p.user_id
+    on conflict (user_id, day) do update set
+        volume_micros = excluded.volume_micros, trade_count = excluded.trade_count;
+
+    update public.platform_daily_stats as s set
+        volume_micros = t.volume_micros, trade_count = t.trades, active_users = u.users,
+        fees_micros = m.fees, rebates_micros = m.rebates, new_users = n.users,
+        new_markets = n.markets, is_final = v_final, updated_at = p_now
+    from (
+        select coalesce(sum(d.volume_micros), 0)::bigint as volume_micros,
+               coalesce(sum(d.trade_count), 0)::bigint as trades
+        from public.market_daily_stats as d where d.day = p_day
+    ) as t,
+    (select count(*)::integer as users from public.user_daily_stats as d where d.day = p_day) as u,
+    (
+        select coalesce(sum(x.amount_micros) filter (where x.kind = 'fee'), 0)::bigint as fees,
+               coalesce(sum(x.amount_micros) filter (where x.kind = 'rebate'), 0)::bigint as rebates
+        from public.transfers as x
+        where x.created_at >= v_from and x.created_at < v_to and x.kind in ('fee', 'rebate')
+    ) as m,
+    (
+        select (select count(*) from public.users as p
+                where p.created_at >= v_from and p.created_at < v_to)::integer as users,
+               (select count(*) from public.markets as k
+                where k.created_at >= v_from and k.created_at < v_to)::integer as markets
+    ) as n
+    where s.day = p_day;
+    return v_final;
 end;
 $$;
 
@@ -4769,6 +5132,13 @@ CREATE TABLE public.bookmarks (
     created_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.daily_reports (
+    day date NOT NULL,
+    facts jsonb NOT NULL,
+    markdown text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.dead_letters (
     id bigint NOT NULL,
     workflow text NOT NULL,
@@ -4869,6 +5239,21 @@ CREATE TABLE public.idempotency_keys (
     CONSTRAINT idempotency_keys_are_short CHECK (((length(key) >= 1) AND (length(key) <= 128)))
 );
 
+CREATE TABLE public.leaderboard_entries (
+    period text NOT NULL,
+    user_id uuid NOT NULL,
+    profit_micros bigint NOT NULL,
+    volume_micros bigint NOT NULL,
+    won_markets integer NOT NULL,
+    lost_markets integer NOT NULL,
+    win_rate_bps integer,
+    profit_rank integer NOT NULL,
+    volume_rank integer NOT NULL,
+    win_rate_rank integer NOT NULL,
+    refreshed_at timestamp with time zone NOT NULL,
+    CONSTRAINT leaderboard_period_is_known CHECK ((period = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'all'::text])))
+);
+
 CREATE TABLE public.login_attempts (
     bucket text NOT NULL,
     window_start timestamp with time zone NOT NULL,
@@ -4909,6 +5294,20 @@ CREATE TABLE public.market_counters (
     last_trade_at timestamp with time zone
 )
 WITH (fillfactor='50');
+
+CREATE TABLE public.market_daily_stats (
+    market_id uuid NOT NULL,
+    outcome smallint NOT NULL,
+    day date NOT NULL,
+    open_bps public.price_bps NOT NULL,
+    high_bps public.price_bps NOT NULL,
+    low_bps public.price_bps NOT NULL,
+    close_bps public.price_bps NOT NULL,
+    volume_micros bigint NOT NULL,
+    volume_lots bigint NOT NULL,
+    trade_count integer NOT NULL,
+    unique_traders integer NOT NULL
+);
 
 CREATE TABLE public.market_disputes (
     id uuid NOT NULL,
@@ -5002,6 +5401,8 @@ CREATE TABLE public.markets (
     search_text text DEFAULT ''::text NOT NULL,
     search_tokens tsvector GENERATED ALWAYS AS (array_to_tsvector(array_remove(string_to_array(search_text, ' '::text), ''::text))) STORED,
     is_exhaustive boolean DEFAULT false NOT NULL,
+    min_tick_bps integer DEFAULT 10 NOT NULL,
+    max_tick_bps integer DEFAULT 100 NOT NULL,
     CONSTRAINT markets_are_final_with_a_payout CHECK (((state <> 'FINALIZED'::text) OR (final_payout_bps IS NOT NULL))),
     CONSTRAINT markets_close_after_they_open CHECK (((opens_at IS NULL) OR (closes_at > opens_at))),
     CONSTRAINT markets_dispute_window_is_not_negative CHECK ((dispute_window_s >= 0)),
@@ -5013,11 +5414,39 @@ CREATE TABLE public.markets (
     CONSTRAINT markets_slug_is_short CHECK (((length(slug) >= 1) AND (length(slug) <= 200))),
     CONSTRAINT markets_state_is_known CHECK ((state = ANY (ARRAY['PROPOSED'::text, 'APPROVED'::text, 'ACTIVE'::text, 'RESOLVING'::text, 'DISPUTED'::text, 'FINALIZED'::text, 'CANCELLED'::text]))),
     CONSTRAINT markets_tick_divides_the_payout CHECK ((((tick_size_bps >= 1) AND (tick_size_bps <= 5000)) AND ((10000 % tick_size_bps) = 0))),
+    CONSTRAINT markets_ticks_have_a_range CHECK (((min_tick_bps >= 1) AND (min_tick_bps <= max_tick_bps))),
     CONSTRAINT markets_trading_status_is_known CHECK ((trading_status = ANY (ARRAY['open'::text, 'post_only'::text, 'cancel_only'::text, 'halted'::text]))),
     CONSTRAINT markets_type_is_known CHECK ((market_type = ANY (ARRAY['binary'::text, 'multi_outcome'::text]))),
     CONSTRAINT markets_venue_is_known CHECK ((venue = ANY (ARRAY['native'::text, 'solana'::text, 'polymarket'::text])))
 )
 WITH (fillfactor='80');
+
+CREATE TABLE public.news_feeds (
+    url text NOT NULL,
+    etag text,
+    last_modified text,
+    fetched_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.news_items (
+    id bigint NOT NULL,
+    source text NOT NULL,
+    guid text NOT NULL,
+    url text,
+    title text NOT NULL,
+    summary text,
+    published_at timestamp with time zone NOT NULL,
+    fetched_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.news_items ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.news_items_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE public.notifications (
     id bigint NOT NULL,
@@ -5142,6 +5571,19 @@ CREATE TABLE public.outcomes (
 )
 WITH (fillfactor='50');
 
+CREATE TABLE public.platform_daily_stats (
+    day date NOT NULL,
+    volume_micros bigint DEFAULT 0 NOT NULL,
+    fees_micros bigint DEFAULT 0 NOT NULL,
+    rebates_micros bigint DEFAULT 0 NOT NULL,
+    trade_count bigint DEFAULT 0 NOT NULL,
+    active_users integer DEFAULT 0 NOT NULL,
+    new_users integer DEFAULT 0 NOT NULL,
+    new_markets integer DEFAULT 0 NOT NULL,
+    is_final boolean DEFAULT false NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.positions (
     market_id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -5195,6 +5637,12 @@ CREATE TABLE public.price_points (
     volume_micros bigint NOT NULL
 );
 
+CREATE TABLE public.profit_marks (
+    user_id uuid NOT NULL,
+    day date NOT NULL,
+    realised_micros bigint NOT NULL
+);
+
 CREATE TABLE public.schema_migrations (
     name text NOT NULL,
     checksum text NOT NULL,
@@ -5233,6 +5681,32 @@ CREATE TABLE public.share_operations (
     CONSTRAINT share_operations_kind_is_known CHECK ((kind = ANY (ARRAY['split'::text, 'merge'::text, 'convert'::text, 'complete'::text, 'redeem'::text])))
 );
 
+CREATE TABLE public.tick_changes (
+    id bigint NOT NULL,
+    market_id uuid NOT NULL,
+    from_bps integer NOT NULL,
+    to_bps integer NOT NULL,
+    reason text NOT NULL,
+    volatility_bps integer NOT NULL,
+    announced_at timestamp with time zone NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    status text DEFAULT 'announced'::text NOT NULL,
+    decided_at timestamp with time zone,
+    CONSTRAINT tick_changes_are_decided_at_once CHECK (((status = 'announced'::text) = (decided_at IS NULL))),
+    CONSTRAINT tick_changes_change_something CHECK ((from_bps <> to_bps)),
+    CONSTRAINT tick_changes_reason_is_known CHECK ((reason = ANY (ARRAY['quiet'::text, 'volatile'::text, 'emergency'::text]))),
+    CONSTRAINT tick_changes_status_is_known CHECK ((status = ANY (ARRAY['announced'::text, 'applied'::text, 'dropped'::text])))
+);
+
+ALTER TABLE public.tick_changes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.tick_changes_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE SEQUENCE public.transfer_ids
     START WITH 1
     INCREMENT BY 1
@@ -5256,6 +5730,13 @@ CREATE TABLE public.transfers (
     market_id uuid,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT transfers_move_something CHECK ((amount_micros > 0))
+);
+
+CREATE TABLE public.user_daily_stats (
+    user_id uuid NOT NULL,
+    day date NOT NULL,
+    volume_micros bigint NOT NULL,
+    trade_count integer NOT NULL
 );
 
 CREATE TABLE public.users (
@@ -5343,6 +5824,9 @@ ALTER TABLE ONLY public.auth_challenges
 ALTER TABLE ONLY public.bookmarks
     ADD CONSTRAINT bookmarks_pkey PRIMARY KEY (user_id, market_id);
 
+ALTER TABLE ONLY public.daily_reports
+    ADD CONSTRAINT daily_reports_pkey PRIMARY KEY (day);
+
 ALTER TABLE ONLY public.dead_letters
     ADD CONSTRAINT dead_letters_have_one_row_per_item UNIQUE (workflow, item);
 
@@ -5367,6 +5851,9 @@ ALTER TABLE ONLY public.follows
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_are_used_once PRIMARY KEY (actor_id, route, key);
 
+ALTER TABLE ONLY public.leaderboard_entries
+    ADD CONSTRAINT leaderboard_entries_pkey PRIMARY KEY (period, user_id);
+
 ALTER TABLE ONLY public.login_attempts
     ADD CONSTRAINT login_attempts_pkey PRIMARY KEY (bucket, window_start);
 
@@ -5378,6 +5865,9 @@ ALTER TABLE ONLY public.market_clarifications
 
 ALTER TABLE ONLY public.market_counters
     ADD CONSTRAINT market_counters_pkey PRIMARY KEY (market_id);
+
+ALTER TABLE ONLY public.market_daily_stats
+    ADD CONSTRAINT market_daily_stats_pkey PRIMARY KEY (market_id, outcome, day);
 
 ALTER TABLE ONLY public.market_disputes
     ADD CONSTRAINT market_disputes_are_one_a_market UNIQUE (market_id);
@@ -5400,6 +5890,18 @@ ALTER TABLE ONLY public.markets
 ALTER TABLE ONLY public.markets
     ADD CONSTRAINT markets_slug_is_unique UNIQUE (slug);
 
+ALTER TABLE ONLY public.news_feeds
+    ADD CONSTRAINT news_feeds_pkey PRIMARY KEY (url);
+
+ALTER TABLE ONLY public.news_items
+    ADD CONSTRAINT news_items_are_kept_once UNIQUE (source, guid);
+
+ALTER TABLE ONLY public.news_items
+    ADD CONSTRAINT news_items_have_one_address UNIQUE (url);
+
+ALTER TABLE ONLY public.news_items
+    ADD CONSTRAINT news_items_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.notifications
     ADD CONSTRAINT notifications_pkey PRIMARY KEY (id);
 
@@ -5421,6 +5923,9 @@ ALTER TABLE ONLY public.outbox
 ALTER TABLE ONLY public.outcomes
     ADD CONSTRAINT outcomes_pkey PRIMARY KEY (market_id, outcome);
 
+ALTER TABLE ONLY public.platform_daily_stats
+    ADD CONSTRAINT platform_daily_stats_pkey PRIMARY KEY (day);
+
 ALTER TABLE ONLY public.positions
     ADD CONSTRAINT positions_pkey PRIMARY KEY (market_id, user_id, outcome, "position");
 
@@ -5432,6 +5937,9 @@ ALTER TABLE ONLY public.price_feeds
 
 ALTER TABLE ONLY public.price_points
     ADD CONSTRAINT price_points_pkey PRIMARY KEY (market_id, outcome, slot);
+
+ALTER TABLE ONLY public.profit_marks
+    ADD CONSTRAINT profit_marks_pkey PRIMARY KEY (user_id, day);
 
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
@@ -5445,8 +5953,14 @@ ALTER TABLE ONLY public.settlements
 ALTER TABLE ONLY public.share_operations
     ADD CONSTRAINT share_operations_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.tick_changes
+    ADD CONSTRAINT tick_changes_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.transfer_keys
     ADD CONSTRAINT transfers_have_one_reference_of_a_kind PRIMARY KEY (kind, reference);
+
+ALTER TABLE ONLY public.user_daily_stats
+    ADD CONSTRAINT user_daily_stats_pkey PRIMARY KEY (user_id, day);
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_have_one_row_per_wallet UNIQUE (chain, address);
@@ -5508,9 +6022,21 @@ CREATE INDEX fills_by_market ON public.fills USING btree (market_id, id DESC);
 
 CREATE INDEX fills_by_taker_order ON public.fills USING btree (taker_order_id);
 
+CREATE INDEX fills_by_time ON public.fills USING brin (created_at) WITH (autosummarize='on');
+
 CREATE INDEX follows_by_market ON public.follows USING btree (market_id, user_id);
 
+CREATE INDEX idempotency_keys_by_time ON public.idempotency_keys USING brin (created_at);
+
+CREATE UNIQUE INDEX leaderboard_by_profit ON public.leaderboard_entries USING btree (period, profit_rank);
+
+CREATE UNIQUE INDEX leaderboard_by_volume ON public.leaderboard_entries USING btree (period, volume_rank);
+
+CREATE UNIQUE INDEX leaderboard_by_win_rate ON public.leaderboard_entries USING btree (period, win_rate_rank);
+
 CREATE INDEX market_clarifications_by_market ON public.market_clarifications USING btree (market_id, id);
+
+CREATE INDEX market_daily_stats_by_day ON public.market_daily_stats USING btree (day, volume_micros DESC);
 
 CREATE INDEX market_disputes_by_user ON public.market_disputes USING btree (user_id, created_at);
 
@@ -5536,7 +6062,11 @@ CREATE INDEX markets_by_venue ON public.markets USING btree (venue, created_at D
 
 CREATE INDEX markets_by_words ON public.markets USING gin (search_tokens);
 
+CREATE INDEX markets_settled_by_time ON public.markets USING btree (settled_at) WHERE (settled_at IS NOT NULL);
+
 CREATE INDEX markets_unsettled ON public.markets USING btree (finalized_at) WHERE ((state = 'FINALIZED'::text) AND (settled_at IS NULL));
+
+CREATE INDEX news_items_by_time ON public.news_items USING btree (published_at DESC, id DESC);
 
 CREATE INDEX notifications_by_age ON public.notifications USING btree (created_at);
 
@@ -5551,6 +6081,8 @@ CREATE INDEX ops_alerts_by_fingerprint ON public.ops_alerts USING btree (fingerp
 CREATE INDEX ops_alerts_open ON public.ops_alerts USING btree (id) WHERE (acknowledged_at IS NULL);
 
 CREATE INDEX ops_alerts_unsent ON public.ops_alerts USING btree (next_attempt_at) WHERE ((sent_at IS NULL) AND (severity = ANY (ARRAY['HIGH'::text, 'CRITICAL'::text])));
+
+CREATE INDEX order_batches_by_time ON public.order_batches USING brin (created_at);
 
 CREATE INDEX orders_asks ON public.orders USING btree (market_id, outcome, book_price_bps, seq) WHERE (is_open AND ((book_side)::text = 'ask'::text));
 
@@ -5574,6 +6106,8 @@ CREATE INDEX positions_by_user ON public.positions USING btree (user_id, market_
 
 CREATE INDEX price_feeds_by_time ON public.price_feeds USING btree (observed_at);
 
+CREATE INDEX profit_marks_by_day ON public.profit_marks USING btree (day);
+
 CREATE INDEX sessions_by_expiry ON public.sessions USING btree (expires_at);
 
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id) WHERE (revoked_at IS NULL);
@@ -5582,9 +6116,21 @@ CREATE INDEX settlements_by_user ON public.settlements USING btree (user_id, cre
 
 CREATE INDEX share_operations_by_user ON public.share_operations USING btree (user_id, market_id, seq);
 
+CREATE INDEX tick_changes_by_market ON public.tick_changes USING btree (market_id, announced_at DESC);
+
+CREATE INDEX tick_changes_due ON public.tick_changes USING btree (effective_at) WHERE (status = 'announced'::text);
+
+CREATE UNIQUE INDEX tick_changes_wait_one_a_market ON public.tick_changes USING btree (market_id) WHERE (status = 'announced'::text);
+
+CREATE INDEX transfers_by_time ON public.transfers USING brin (created_at) WITH (autosummarize='on');
+
 CREATE INDEX transfers_into_people ON public.transfers USING btree (credit_account, id) WHERE (credit_account > 0);
 
 CREATE INDEX transfers_out_of_people ON public.transfers USING btree (debit_account, id) WHERE (debit_account > 0);
+
+CREATE INDEX user_daily_stats_by_day ON public.user_daily_stats USING btree (day);
+
+CREATE INDEX users_by_creation ON public.users USING btree (created_at);
 
 CREATE INDEX users_newest_first ON public.users USING btree (created_at DESC, id DESC);
 
@@ -5650,6 +6196,9 @@ ALTER TABLE ONLY public.follows
 ALTER TABLE ONLY public.follows
     ADD CONSTRAINT follows_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
+ALTER TABLE ONLY public.leaderboard_entries
+    ADD CONSTRAINT leaderboard_entries_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
 ALTER TABLE ONLY public.market_audience
     ADD CONSTRAINT market_audience_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
 
@@ -5661,6 +6210,9 @@ ALTER TABLE ONLY public.market_clarifications
 
 ALTER TABLE ONLY public.market_counters
     ADD CONSTRAINT market_counters_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.market_daily_stats
+    ADD CONSTRAINT market_daily_stats_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
 
 ALTER TABLE ONLY public.market_disputes
     ADD CONSTRAINT market_disputes_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES public.users(id);
@@ -5716,6 +6268,9 @@ ALTER TABLE ONLY public.positions
 ALTER TABLE ONLY public.positions
     ADD CONSTRAINT positions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
+ALTER TABLE ONLY public.profit_marks
+    ADD CONSTRAINT profit_marks_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
@@ -5724,6 +6279,12 @@ ALTER TABLE ONLY public.settlements
 
 ALTER TABLE ONLY public.settlements
     ADD CONSTRAINT settlements_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.tick_changes
+    ADD CONSTRAINT tick_changes_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.user_daily_stats
+    ADD CONSTRAINT user_daily_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.venue_credentials
     ADD CONSTRAINT venue_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
@@ -5795,6 +6356,10 @@ ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY idempotency_keys_are_swept_by_workers ON public.idempotency_keys TO presage_worker USING (true);
 
+ALTER TABLE public.leaderboard_entries ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY leaderboard_entries_are_open_to_staff ON public.leaderboard_entries TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
 ALTER TABLE public.login_attempts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY login_attempts_are_swept_by_workers ON public.login_attempts TO presage_worker USING (true);
@@ -5835,6 +6400,10 @@ CREATE POLICY positions_are_open_to_staff ON public.positions TO presage_admin, 
 
 CREATE POLICY positions_are_seen_by_their_holder ON public.positions FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
 
+ALTER TABLE public.profit_marks ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY profit_marks_are_open_to_staff ON public.profit_marks TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY sessions_are_open_to_staff ON public.sessions TO presage_admin, presage_worker USING (true) WITH CHECK (true);
@@ -5862,6 +6431,10 @@ CREATE POLICY transfers_are_seen_by_both_sides ON public.transfers FOR SELECT TO
   WHERE (a.user_id = ( SELECT public.actor_id() AS actor_id)))) OR (credit_account = ( SELECT a.id
    FROM public.accounts a
   WHERE (a.user_id = ( SELECT public.actor_id() AS actor_id))))));
+
+ALTER TABLE public.user_daily_stats ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY user_daily_stats_are_open_to_staff ON public.user_daily_stats TO presage_admin, presage_worker USING (true) WITH CHECK (true);
 
 ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
 
@@ -5915,6 +6488,12 @@ REVOKE ALL ON FUNCTION public.add_shares(p_market_id uuid, p_user_id uuid, p_out
 
 REVOKE ALL ON FUNCTION public.amend_order(p_order_id uuid, p_size_lots bigint, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.amend_order(p_order_id uuid, p_size_lots bigint, p_now timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.announce_tick_changes(p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.announce_tick_changes(p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.apply_tick_changes(p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.apply_tick_changes(p_limit integer, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.batch_drafts(p_orders jsonb) FROM PUBLIC;
 
@@ -6061,6 +6640,11 @@ REVOKE ALL ON FUNCTION public.keep_search_text() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.link_venue(p_venue text, p_key_id text, p_nonce bytea, p_ciphertext bytea, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.link_venue(p_venue text, p_key_id text, p_nonce bytea, p_ciphertext bytea, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
+REVOKE ALL ON FUNCTION public.list_leaderboard(p_period text, p_metric text, p_after integer, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.list_leaderboard(p_period text, p_metric text, p_after integer, p_limit integer) TO presage_api;
+GRANT ALL ON FUNCTION public.list_leaderboard(p_period text, p_metric text, p_after integer, p_limit integer) TO presage_admin;
+GRANT ALL ON FUNCTION public.list_leaderboard(p_period text, p_metric text, p_after integer, p_limit integer) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.list_market() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.lock_audience(p_market_id uuid) FROM PUBLIC;
@@ -6142,6 +6726,9 @@ REVOKE ALL ON FUNCTION public.record_trades(p_market_id uuid, p_outcome smallint
 
 REVOKE ALL ON FUNCTION public.record_wallet_change(p_actor_id uuid, p_action text, p_resource text, p_resource_id uuid, p_user_id uuid, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.refresh_leaderboard(p_day date, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.refresh_leaderboard(p_day date, p_now timestamp with time zone) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) TO presage_worker;
 
@@ -6163,6 +6750,9 @@ GRANT ALL ON FUNCTION public.revoke_api_key(p_id uuid, p_request_id text, p_ip t
 
 REVOKE ALL ON FUNCTION public.revoke_sessions(p_ip text, p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.revoke_sessions(p_ip text, p_request_id text, p_now timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.roll_up_day(p_day date, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.roll_up_day(p_day date, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.search_query(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.search_query(p_text text) TO presage_api;
@@ -6277,6 +6867,9 @@ GRANT SELECT ON TABLE public.bookmarks TO presage_api;
 GRANT SELECT ON TABLE public.bookmarks TO presage_admin;
 GRANT SELECT ON TABLE public.bookmarks TO presage_worker;
 
+GRANT SELECT ON TABLE public.daily_reports TO presage_admin;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.daily_reports TO presage_worker;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dead_letters TO presage_worker;
 GRANT SELECT,UPDATE ON TABLE public.dead_letters TO presage_admin;
 
@@ -6305,6 +6898,9 @@ GRANT SELECT ON TABLE public.follows TO presage_worker;
 
 GRANT SELECT,DELETE ON TABLE public.idempotency_keys TO presage_worker;
 
+GRANT SELECT ON TABLE public.leaderboard_entries TO presage_admin;
+GRANT SELECT ON TABLE public.leaderboard_entries TO presage_worker;
+
 GRANT SELECT,DELETE ON TABLE public.login_attempts TO presage_worker;
 
 GRANT SELECT ON TABLE public.market_audience TO presage_api;
@@ -6318,6 +6914,10 @@ GRANT SELECT,INSERT ON TABLE public.market_clarifications TO presage_worker;
 GRANT SELECT ON TABLE public.market_counters TO presage_api;
 GRANT SELECT ON TABLE public.market_counters TO presage_admin;
 GRANT SELECT ON TABLE public.market_counters TO presage_worker;
+
+GRANT SELECT ON TABLE public.market_daily_stats TO presage_api;
+GRANT SELECT ON TABLE public.market_daily_stats TO presage_admin;
+GRANT SELECT ON TABLE public.market_daily_stats TO presage_worker;
 
 GRANT SELECT ON TABLE public.market_disputes TO presage_api;
 GRANT SELECT ON TABLE public.market_disputes TO presage_admin;
@@ -6338,6 +6938,12 @@ GRANT SELECT ON TABLE public.markets TO presage_api;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.markets TO presage_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.markets TO presage_worker;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.news_feeds TO presage_worker;
+
+GRANT SELECT ON TABLE public.news_items TO presage_api;
+GRANT SELECT ON TABLE public.news_items TO presage_admin;
+GRANT SELECT,INSERT,DELETE ON TABLE public.news_items TO presage_worker;
+
 GRANT SELECT ON TABLE public.notifications TO presage_api;
 GRANT SELECT ON TABLE public.notifications TO presage_admin;
 GRANT SELECT,INSERT,DELETE ON TABLE public.notifications TO presage_worker;
@@ -6346,7 +6952,7 @@ GRANT UPDATE(read_at) ON TABLE public.notifications TO presage_api;
 
 GRANT SELECT ON TABLE public.order_batches TO presage_api;
 GRANT SELECT ON TABLE public.order_batches TO presage_admin;
-GRANT SELECT ON TABLE public.order_batches TO presage_worker;
+GRANT SELECT,DELETE ON TABLE public.order_batches TO presage_worker;
 
 GRANT SELECT ON TABLE public.orders TO presage_api;
 GRANT SELECT ON TABLE public.orders TO presage_admin;
@@ -6363,6 +6969,10 @@ GRANT SELECT ON TABLE public.outcomes TO presage_api;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.outcomes TO presage_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.outcomes TO presage_worker;
 
+GRANT SELECT ON TABLE public.platform_daily_stats TO presage_api;
+GRANT SELECT ON TABLE public.platform_daily_stats TO presage_admin;
+GRANT SELECT ON TABLE public.platform_daily_stats TO presage_worker;
+
 GRANT SELECT ON TABLE public.positions TO presage_api;
 GRANT SELECT ON TABLE public.positions TO presage_admin;
 GRANT SELECT ON TABLE public.positions TO presage_worker;
@@ -6378,6 +6988,9 @@ GRANT SELECT ON TABLE public.price_points TO presage_api;
 GRANT SELECT ON TABLE public.price_points TO presage_admin;
 GRANT SELECT ON TABLE public.price_points TO presage_worker;
 
+GRANT SELECT ON TABLE public.profit_marks TO presage_admin;
+GRANT SELECT ON TABLE public.profit_marks TO presage_worker;
+
 GRANT SELECT,DELETE ON TABLE public.sessions TO presage_worker;
 GRANT SELECT ON TABLE public.sessions TO presage_admin;
 
@@ -6391,9 +7004,16 @@ GRANT SELECT ON TABLE public.share_operations TO presage_api;
 GRANT SELECT ON TABLE public.share_operations TO presage_admin;
 GRANT SELECT ON TABLE public.share_operations TO presage_worker;
 
+GRANT SELECT ON TABLE public.tick_changes TO presage_api;
+GRANT SELECT ON TABLE public.tick_changes TO presage_admin;
+GRANT SELECT ON TABLE public.tick_changes TO presage_worker;
+
 GRANT SELECT ON TABLE public.transfers TO presage_api;
 GRANT SELECT ON TABLE public.transfers TO presage_admin;
 GRANT SELECT ON TABLE public.transfers TO presage_worker;
+
+GRANT SELECT ON TABLE public.user_daily_stats TO presage_admin;
+GRANT SELECT ON TABLE public.user_daily_stats TO presage_worker;
 
 GRANT SELECT ON TABLE public.users TO presage_api;
 GRANT SELECT ON TABLE public.users TO presage_admin;

@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl
 import orjson
 import uvicorn
 
-from infra.local.asgi import Receive, Scope, Send, answer_lifespan, respond
+from infra.local.asgi import Application, Receive, Scope, Send, answer_lifespan, respond
 from infra.local.ports import LOOPBACK, free_port, wait_accepting
 
 SECOND_MS = 1_000
@@ -274,7 +274,7 @@ def _number(query: dict[str, str], name: str, default: int) -> int:
 class FeedServer:
     """Serves a feed on a thread of this process: `with FeedServer(feed) as server: server.url`."""
 
-    def __init__(self, feed: PriceFeed) -> None:
+    def __init__(self, feed: Application) -> None:
         self.port = free_port()
         self._server = uvicorn.Server(
             uvicorn.Config(

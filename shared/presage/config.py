@@ -98,6 +98,21 @@ SETTINGS = {
             default="https://api.exchange.coinbase.com",
         ),
         Setting(
+            name="BINANCE_P2P_URL",
+            meaning="what USDT costs between people",
+            default="https://p2p.binance.com",
+        ),
+        Setting(
+            name="COINGECKO_URL",
+            meaning="second source of what USDT costs",
+            default="https://api.coingecko.com",
+        ),
+        Setting(
+            name="NEWS_FEEDS",
+            meaning="comma-separated addresses of RSS or Atom feeds; no news when empty",
+            default="",
+        ),
+        Setting(
             name="PRICE_SYMBOLS", meaning="symbols whose spot is stored", default="BTC/USD,ETH/USD"
         ),
         Setting(

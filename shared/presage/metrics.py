@@ -214,6 +214,29 @@ METRICS: tuple[Metric, ...] = (
         panel="Around us",
         dimension="source",
     ),
+    Metric(
+        name="RateSourceFailures",
+        meaning="exchange rate sources that did not answer",
+        panel="Around us",
+        dimension="source",
+    ),
+    Metric(
+        name="RateSourceStale",
+        meaning="exchange rates too old to use",
+        panel="Around us",
+        dimension="source",
+    ),
+    Metric(
+        name="ExchangeRateRefused",
+        meaning="exchange rates that jumped and were not taken",
+        panel="Around us",
+    ),
+    Metric(
+        name="NewsFeedFailures",
+        meaning="news feeds that did not answer, or not with news",
+        panel="Around us",
+        dimension="feed",
+    ),
 )
 
 

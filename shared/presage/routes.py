@@ -298,6 +298,17 @@ _TABLE = (
          "user", "read", "safe", "The caller's notifications, newest first"),
     _api("mark_read", "notifications", "POST /notifications/mark-read",
          "user", "trade", "natural", "Mark notifications as read"),
+    # news
+    _api("list_news", "news", "GET /news",
+         "public", "read", "safe", "What the configured feeds said, newest first", cache_s=60),
+    # analytics
+    _api("get_leaderboard", "analytics", "GET /leaderboard",
+         "public", "read", "safe", "Who earned, traded or was right the most", cache_s=60),
+    _api("list_reports", "analytics", "GET /admin/reports",
+         "admin", "admin", "safe", "The daily reports, newest first"),
+    _api("get_report", "analytics", "GET /admin/reports/{date}",
+         "admin", "admin", "safe", "One day's report, as JSON or Markdown",
+         document="text/markdown; charset=utf-8"),
     # ops
     _api("get_health", "ops", "GET /health",
          "public", "read", "safe", "Whether the platform and what it stands on are well"),
@@ -346,6 +357,13 @@ _TABLE = (
     _workflow("audit_books", "Check every invariant of the money", slot_s=86_400),
     _workflow("cleanup", "Drop what has expired", slot_s=86_400),
     _workflow("rotate_credentials", "Put stored credentials under the present key", slot_s=86_400),
+    # workflows that compute and fetch
+    _workflow("update_exchange_rate", "Fetch what a USDT is worth", slot_s=300),
+    _workflow("analytics_daily", "Roll up the statistics of the day", slot_s=3_600),
+    _workflow("tick_adjustment", "Let ticks follow volatility, after notice", slot_s=3_600),
+    _workflow("execute_news", "Fetch the configured news feeds", slot_s=86_400),
+    _workflow("leaderboard_refresh", "Rank everybody anew", slot_s=86_400),
+    _workflow("daily_report", "Write the report of the day before", slot_s=86_400),
 )
 # fmt: on
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -94,3 +95,17 @@ class Page[ModelT: ResponseModel]:
 
     data: list[ModelT]
     pagination: Pagination
+
+
+def prefers(accept: str, content_type: str) -> bool:
+    """Whether an Accept header names a type, with no less weight than JSON (RFC 9110, 12.5.1)."""
+    weights: dict[str, Decimal] = {}
+    for part in accept.split(","):
+        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+        try:
+            weights[kind] = Decimal(weight)
+        except InvalidOperation:
+            weights[kind] = Decimal(0)
+    wanted = weights.get(content_type, Decimal(0))
+    return wanted > 0 and wanted >= weights.get("application/json", Decimal(0))

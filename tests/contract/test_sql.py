@@ -30,6 +30,12 @@ PUBLIC_TABLES = {
     "ops_alerts",
     "price_feeds",
     "exchange_rates",
+    "market_daily_stats",
+    "platform_daily_stats",
+    "tick_changes",
+    "daily_reports",
+    "news_items",
+    "news_feeds",
 }
 
 

@@ -85,6 +85,7 @@ create policy outbox_is_counted_by_admins on public.outbox for select to presage
 
 revoke all on public.order_batches from presage_api, presage_admin, presage_worker;
 grant select on public.order_batches to presage_api, presage_admin, presage_worker;
+grant delete on public.order_batches to presage_worker;
 alter table public.order_batches enable row level security;
 drop policy if exists order_batches_are_seen_by_their_owner on public.order_batches;
 create policy order_batches_are_seen_by_their_owner on public.order_batches

@@ -1,26 +1,18 @@
 """Public spot prices: Binance (ticker and one-second klines) and Coinbase (ticker).
 
 Protocols: Binance Spot REST `/api/v3/ticker/24hr` and `/api/v3/klines`; Coinbase Exchange REST
-`/products/{id}/ticker`. Every call has a timeout, two bounded retries with jitter, and a breaker.
+`/products/{id}/ticker`.
 """
 
-import random
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from presage import clock, config
-from presage.adapters import breaker
-from presage.errors import UnprocessableError, UpstreamError
+from presage.adapters import http_json
+from presage.errors import UpstreamError
 
-TIMEOUT_S = 4.0
-ATTEMPTS = 3
-BACKOFF_S = 0.2
 KLINES_PER_CALL = 1_000
-_TOO_MANY = 429
-_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True)
@@ -40,12 +32,14 @@ def binance_spot(symbol: str) -> Tick:
         UpstreamError: it did not answer, or not with a price.
         UnprocessableError: it does not know the symbol.
     """
-    ticker = _get(
-        "binance", f"{config.get('BINANCE_URL')}/api/v3/ticker/24hr", symbol=_pair(symbol)
+    ticker = http_json.ask(
+        "binance",
+        f"{config.get('BINANCE_URL')}/api/v3/ticker/24hr",
+        params={"symbol": _pair(symbol)},
     )
     try:
         observed_at = clock.from_ms(int(ticker["closeTime"]))
-        return Tick("binance", symbol, observed_at, _price(ticker["lastPrice"]))
+        return Tick("binance", symbol, observed_at, exact_price(ticker["lastPrice"]))
     except (KeyError, TypeError, ValueError) as error:
         raise UpstreamError("Binance's ticker has another shape.") from error
 
@@ -58,10 +52,10 @@ def coinbase_spot(symbol: str) -> Tick:
         UnprocessableError: it does not know the symbol.
     """
     product = symbol.replace("/", "-")
-    ticker = _get("coinbase", f"{config.get('COINBASE_URL')}/products/{product}/ticker")
+    ticker = http_json.ask("coinbase", f"{config.get('COINBASE_URL')}/products/{product}/ticker")
     try:
         observed_at = datetime.fromisoformat(ticker["time"])
-        return Tick("coinbase", symbol, observed_at, _price(ticker["price"]))
+        return Tick("coinbase", symbol, observed_at, exact_price(ticker["price"]))
     except (KeyError, TypeError, ValueError) as error:
         raise UpstreamError("Coinbase's ticker has another shape.") from error
 
@@ -76,18 +70,20 @@ def binance_history(symbol: str, since: datetime, until: datetime) -> list[Tick]
         UpstreamError: it did not answer, or not with klines.
         UnprocessableError: it does not know the symbol.
     """
-    klines = _get(
+    klines = http_json.ask(
         "binance",
         f"{config.get('BINANCE_URL')}/api/v3/klines",
-        symbol=_pair(symbol),
-        interval="1s",
-        startTime=clock.to_ms(since) - 1000,
-        endTime=clock.to_ms(until) - 1,
-        limit=KLINES_PER_CALL,
+        params={
+            "symbol": _pair(symbol),
+            "interval": "1s",
+            "startTime": clock.to_ms(since) - 1000,
+            "endTime": clock.to_ms(until) - 1,
+            "limit": KLINES_PER_CALL,
+        },
     )
     try:
         return [
-            Tick("binance", symbol, clock.from_ms(int(kline[6]) + 1), _price(kline[4]))
+            Tick("binance", symbol, clock.from_ms(int(kline[6]) + 1), exact_price(kline[4]))
             for kline in klines
             if int(kline[8]) > 0
         ]
@@ -101,7 +97,12 @@ def _pair(symbol: str) -> str:
     return base + ("USDT" if quote == "USD" else quote)
 
 
-def _price(text: str) -> Decimal:
+def exact_price(text: str) -> Decimal:
+    """A price as it was written, without a float between.
+
+    Raises:
+        ValueError: it is none.
+    """
     try:
         value = Decimal(text)
     except InvalidOperation:
@@ -109,26 +110,3 @@ def _price(text: str) -> Decimal:
     if not value.is_finite() or value <= 0:
         raise ValueError("not a price")
     return value
-
-
-def _get(source: str, url: str, **params: str | int) -> Any:  # noqa: ANN401 - the caller checks
-    return breaker.guarded(source, lambda: _get_with_retries(source, url, params))
-
-
-def _get_with_retries(source: str, url: str, params: dict[str, str | int]) -> Any:  # noqa: ANN401
-    import httpx
-
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            response = httpx.get(url, params=params, timeout=TIMEOUT_S)
-            if response.status_code != _TOO_MANY and response.status_code < _SERVER_ERROR:
-                response.raise_for_status()
-                return response.json()
-        except httpx.HTTPStatusError as error:
-            # Ours to mend and no outage: the breaker must not count it.
-            raise UnprocessableError(f"{source} does not know what was asked for.") from error
-        except (httpx.HTTPError, ValueError) as error:
-            if attempt == ATTEMPTS:
-                raise UpstreamError(f"{source} did not answer.") from error
-        time.sleep(BACKOFF_S * attempt * (1 + random.random()))  # noqa: S311 - jitter
-    raise UpstreamError(f"{source} is overloaded.")

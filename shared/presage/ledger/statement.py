@@ -5,7 +5,6 @@ import io
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Self
 from urllib.parse import urlencode
 
@@ -17,10 +16,9 @@ from presage.ledger.models import ListLedger
 from presage.ledger.views import LedgerEntry
 from presage.money import MICROS, show
 from presage.paging import decode, encode
-from presage.schema import Document, Page, Pagination
+from presage.schema import Document, Page, Pagination, prefers
 
 CSV = "text/csv"
-JSON = "application/json"
 COLUMNS = (
     *("id", "createdAt", "kind", "amount", "currency"),
     *("balance", "reference", "marketId"),
@@ -87,22 +85,9 @@ def list_ledger(call: Call, request: ListLedger) -> Page[LedgerEntry] | Document
         balance = int(mark[1]) if mark else rows[0].cash_micros
     listed = _Listed.of(rows, request, balance)
     call.headers["Vary"] = "Accept"
-    if _prefers_csv(call.accept):
+    if prefers(call.accept, CSV):
         return Document(_csv(listed.entries), _links(request, listed.next_cursor))
     return Page(listed.entries, Pagination(limit=request.limit, next_cursor=listed.next_cursor))
-
-
-def _prefers_csv(accept: str) -> bool:
-    """Whether an Accept header names CSV, and not with less weight than JSON (RFC 9110, 12.5.1)."""
-    weights: dict[str, Decimal] = {}
-    for part in accept.split(","):
-        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
-        try:
-            weights[kind] = Decimal(weight)
-        except InvalidOperation:
-            weights[kind] = Decimal(0)
-    return weights.get(CSV, Decimal(0)) > 0 and weights[CSV] >= weights.get(JSON, Decimal(0))
 
 
 def _links(request: ListLedger, next_cursor: str | None) -> dict[str, str]:

@@ -377,3 +377,11 @@ where m.state = 'ACTIVE' and m.resolution_rule is not null
   and m.closes_at > %(now)s and m.closes_at <= %(until)s
 order by m.closes_at, m.id
 limit %(limit)s;
+
+-- name: announce_tick_changes
+-- Announce the ticks that volatility asks for; those of emergencies are due at once.
+select announced, emergencies from public.announce_tick_changes(%(now)s);
+
+-- name: apply_tick_changes
+-- Let a chunk of the announced ticks hold whose time has come.
+select looked_at, changed from public.apply_tick_changes(%(limit)s, %(now)s);

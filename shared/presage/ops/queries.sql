@@ -75,6 +75,42 @@ delete from public.price_feeds where (symbol, source, observed_at) in (
     where observed_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
 );
 
+-- name: clean_read_notifications
+-- Notifications over 30 days old that were read.
+delete from public.notifications where id in (
+    select id from public.notifications
+    where read_at is not null and created_at < %(now)s::timestamptz - interval '30 days'
+    limit %(limit)s
+);
+
+-- name: clean_notifications
+-- Notifications over 90 days old, read or not.
+delete from public.notifications where id in (
+    select id from public.notifications
+    where created_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
+);
+
+-- name: clean_order_batches
+-- Slips over 90 days old, and with them what a repeat of their key would answer.
+delete from public.order_batches where id in (
+    select id from public.order_batches
+    where created_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
+);
+
+-- name: clean_idempotency_keys
+-- Keys over 90 days old: nobody repeats a request for so long.
+delete from public.idempotency_keys where (actor_id, route, key) in (
+    select actor_id, route, key from public.idempotency_keys
+    where created_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
+);
+
+-- name: clean_news
+-- News over 90 days old.
+delete from public.news_items where id in (
+    select id from public.news_items
+    where published_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
+);
+
 -- name: clean_alerts
 -- Alerts that were last raised over 90 days ago.
 delete from public.ops_alerts where id in (

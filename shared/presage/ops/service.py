@@ -27,6 +27,11 @@ _CLEANINGS = (
     "clean_outbox",
     "clean_price_feeds",
     "clean_alerts",
+    "clean_read_notifications",
+    "clean_notifications",
+    "clean_order_batches",
+    "clean_idempotency_keys",
+    "clean_news",
 )
 _queries = beside(__file__)
 

@@ -12,12 +12,16 @@ from presage.workflows.run import Outcome, Run
 GROUPS: dict[str, tuple[str, ...]] = {
     "group_fast": (
         "execute_crypto",
+        "update_exchange_rate",
         "check_escalations",
         "market_close_check",
         "price_snapshot",
     ),
-    "group_hourly": ("price_snapshot",),
+    "group_hourly": ("analytics_daily", "tick_adjustment", "price_snapshot"),
     "group_daily": (
+        "execute_news",
+        "leaderboard_refresh",
+        "daily_report",
         "sweep_fees",
         "cleanup_expired_deposits",
         "cleanup",

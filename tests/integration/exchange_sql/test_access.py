@@ -70,6 +70,12 @@ def people(module_database: Database) -> Iterator[tuple[Exchange, UUID]]:
         ),
     ):
         exchange.owner.execute(statement.encode(), (b, market))
+    for statement in (
+        "insert into user_daily_stats values (%s, current_date, 1, 1)",
+        "insert into profit_marks values (%s, current_date, 1)",
+        "insert into leaderboard_entries values ('all', %s, 1, 1, 0, 0, null, 1, 1, 1, now())",
+    ):
+        exchange.owner.execute(statement.encode(), (b,))
     exchange.change(b, market, "split", 0, 100)
     exchange.place_batch(b, [{"market_id": str(market), "outcome": 0}])
     exchange.owner.execute(

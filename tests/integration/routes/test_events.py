@@ -19,8 +19,8 @@ MARKET = "00000000-0000-4000-8000-000000000001"
 ORDER = "00000000-0000-4000-8000-000000000002"
 THING = "00000000-0000-4000-8000-000000000003"
 SIGNER = "0x" + "b2" * 32
-# execute_crypto and the groups call other services: their own tests start those.
-CALL_OUT = {"execute_crypto", "group_fast", "group_hourly", "group_daily"}
+# These call other services: their own tests start those.
+CALL_OUT = {"execute_crypto", "update_exchange_rate", "group_fast", "group_hourly", "group_daily"}
 
 # What changes something and leaves no row in the audit log.
 SILENT = {
@@ -118,6 +118,10 @@ def _world(platform: Platform, admin: Wallet, user: Wallet, stem: str) -> tuple[
 def _thing(platform: Platform, user: Wallet, stem: str) -> str:  # noqa: PLR0911 - one a kind of thing
     """What a route's path names beside a market and an order."""
     match stem:
+        case "get_report":
+            with platform.database.connect() as owner:
+                owner.execute("update users set created_at = created_at - interval '1 day'")
+            platform.deliver("daily_report")
         case "revoke_api_key":
             body = {"name": "bot", "scopes": ["read"]}
             made = platform.call("create_api_key", token=user.token, body=body)

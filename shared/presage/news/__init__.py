@@ -1,0 +1,1 @@
+"""News from configured feeds, for topics and as evidence."""
