@@ -223,6 +223,8 @@ def _reference(number: int) -> str:
 def _grafana_target(number: int, metric: Metric) -> dict[str, Any]:
     target: dict[str, Any] = {
         "refId": _reference(number),
+        "id": "",
+        "expression": "",
         "datasource": _DATASOURCE,
         "queryMode": "Metrics",
         "metricQueryType": 0,
@@ -235,12 +237,7 @@ def _grafana_target(number: int, metric: Metric) -> dict[str, Any]:
     }
     if _is_search(metric):
         label = f"{metric.meaning}: ${{PROP('Dim.{metric.dimension}')}}"
-        return target | {
-            "metricEditorMode": 1,
-            "expression": _search(metric),
-            "label": label,
-            "id": "",
-        }
+        return target | {"metricEditorMode": 1, "expression": _search(metric), "label": label}
     dimensions = {name: [_asked(text)] for name, text in _dimensions(metric)}
     return target | {"metricEditorMode": 0, "matchExact": True, "dimensions": dimensions}
 

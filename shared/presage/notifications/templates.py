@@ -56,7 +56,7 @@ TEMPLATES: dict[NotificationType, tuple[Words, Words]] = {
         Words("সতর্কতা", "আপনার একটি সতর্কতা সক্রিয় হয়েছে: {question}"),
     ),
     "settlement_escalation": (
-        Words("Decision needed", "A market waits for a human decision: {question}"),
-        Words("সিদ্ধান্ত প্রয়োজন", "একটি বাজার মানুষের সিদ্ধান্তের অপেক্ষায়: {question}"),
+        Words("Decision needed", "A question waits for a human decision: {question}"),
+        Words("সিদ্ধান্ত প্রয়োজন", "একটি প্রশ্ন মানুষের সিদ্ধান্তের অপেক্ষায়: {question}"),
     ),
 }

@@ -216,6 +216,8 @@ def test_people_do_not_decide_money(people: tuple[Exchange, UUID]) -> None:
         "select decide_deposit(gen_random_uuid(), true, null, '', '', now())",
         "select decide_withdrawal(gen_random_uuid(), true, 'paid', null, '', '', now())",
         "select store_rate('USDT', 'BDT', 1, 'me', now(), '', '', now())",
+        "select acknowledge_alert(1, '', '', now())",
+        "select resolve_escalation(1, 'mine', '', '', now())",
     )
     as_admin = exchange.database.connect("presage_admin", presage__user_id=str(a))
     for call in calls:
@@ -225,6 +227,19 @@ def test_people_do_not_decide_money(people: tuple[Exchange, UUID]) -> None:
             as_admin.execute(call)
         assert caught.value.sqlstate == "PR403"
     as_admin.close()
+
+
+def test_people_know_nothing_of_the_operators(people: tuple[Exchange, UUID]) -> None:
+    exchange, a = people
+    for statement in (
+        "select id from ops_alerts",
+        "select id from workflow_runs",
+        "select severity from escalations",
+        "select * from raise_alert('audit_failed', 'CRITICAL', 'x', '{}', now())",
+        "select * from escalate_overdue(1, '{HIGH,HIGH,HIGH}', now())",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            exchange.people[a].execute(statement.encode())
 
 
 def test_nobody_writes_a_row_of_somebody_else(

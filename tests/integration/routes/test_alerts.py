@@ -2,7 +2,13 @@
 
 import json
 import logging
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +21,7 @@ from tests.alert_receiver import PAGERDUTY_PATH, ROUTING_KEY, SLACK_PATH, Receiv
 from tests.harness import Platform, Wallet
 from tests.mailbox import SENDER, Mailbox, serve_mailbox
 
+ROOT = Path(__file__).resolve().parents[3]
 OPS = "ops@example.com"
 
 
@@ -202,6 +209,31 @@ def test_a_channel_that_fails_does_not_repeat_the_others(
     (alert,) = _listed(platform, admin)
     assert alert["channels"] == ["pagerduty", "email", "slack"]
     assert _send(platform)["sent"] == 0
+    assert (len(receiver.slack), len(receiver.pagerduty), len(mail.mails)) == (1, 1, 1)
+
+
+def test_a_sender_killed_between_two_channels_repeats_neither(
+    platform: Platform, receiver: Receiver, mail: Mailbox
+) -> None:
+    _raise(platform, "audit_failed")
+    receiver.faults[PAGERDUTY_PATH] = [8.0]
+    program = (
+        "from pathlib import Path; from tests.harness import Platform;"
+        f"Platform(None, Path({str(platform.clock_file)!r})).deliver('send_alerts')"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}/shared:{ROOT}"},
+        stdout=subprocess.DEVNULL,
+    )
+    while not receiver.asked.get(PAGERDUTY_PATH):
+        assert child.poll() is None
+        time.sleep(0.02)
+    child.kill()
+    assert child.wait(10) == -signal.SIGKILL
+    assert (len(receiver.slack), len(receiver.pagerduty), len(mail.mails)) == (1, 0, 0)
+    assert _send(platform) == {"sent": 1, "owed": 0, "skipped": 0}
     assert (len(receiver.slack), len(receiver.pagerduty), len(mail.mails)) == (1, 1, 1)
 
 
