@@ -157,7 +157,7 @@ def test_one_failing_item_stops_none(
         done = platform.deliver("market_close_check")
         owner.rollback()
     assert (done.status, done.data["status"]) == (200, "partial")
-    assert done.data["counts"] == {"closed": 1, "releasedOrders": 1}
+    assert done.data["counts"] == {"told": 0, "closed": 1, "releasedOrders": 1}
     with platform.database.connect() as owner:
         letters = owner.execute("select workflow, item, status from dead_letters").fetchall()
     assert letters == [("market_close_check", bad, "pending")]
