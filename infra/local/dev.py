@@ -64,6 +64,7 @@ def _passed_on() -> dict[str, str]:
     names = (
         *("ALLOWED_ORIGINS", "BOOTSTRAP_ADMIN", "COLLATERAL_CURRENCY", "SIWE_DOMAIN"),
         *("BINANCE_URL", "COINBASE_URL", "CRON_SECRET", "EMAIL_SENDER", "EVM_RPC_URL"),
+        *("BINANCE_P2P_URL", "COINGECKO_URL", "NEWS_FEEDS"),
     )
     return {name: os.environ[name] for name in names if name in os.environ}
 

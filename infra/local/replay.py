@@ -73,6 +73,9 @@ def environment(seed: str, symbol: str, feed_url: str) -> dict[str, str]:
         "BOOTSTRAP_ADMIN": wallet(seed, "admin").address,
         "BINANCE_URL": feed_url,
         "COINBASE_URL": feed_url,
+        # The recording says nothing of it: the feed answers that it knows no such thing.
+        "BINANCE_P2P_URL": feed_url,
+        "COINGECKO_URL": feed_url,
         "PRICE_SYMBOLS": symbol,
         "POWERTOOLS_LOG_LEVEL": "WARNING",
     }
