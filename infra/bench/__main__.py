@@ -13,7 +13,7 @@ import sys
 from infra.bench.registry import FIGURES, durability
 from infra.local.postgres import Postgres
 
-MODULES = ("matching", "depth", "parallel", "history", "settlement", "gateway")
+MODULES = ("matching", "depth", "parallel", "history", "settlement", "gateway", "workflows")
 
 
 def main() -> int:

@@ -316,40 +316,36 @@ declare
     v_hour   timestamptz := date_bin('1 hour', p_now, 'epoch');
 begin
     return query
-    with moves as (
-        select m.id, o.outcome, b.bucket,
-               b.close_bps - coalesce(
-                   lag(b.close_bps) over (partition by m.id, o.outcome order by b.bucket),
-                   b.open_bps) as move_bps
+    with measured as (
+        -- An outcome at a time: one sort of everybody's bars would spill to disk.
+        select m.id, max(v.now_bps) as now_bps, max(v.before_bps) as before_bps
         from public.markets as m
         join public.outcomes as o on o.market_id = m.id
         cross join lateral (
-            -- The bar before the two days is what its first move starts from.
-            (select p.bucket, p.open_bps, p.close_bps from public.price_bars as p
-             where p.market_id = m.id and p.outcome = o.outcome and p.interval_s = 3600
-               and p.bucket < v_hour - interval '48 hours'
-             order by p.bucket desc limit 1)
-            union all
-            select p.bucket, p.open_bps, p.close_bps from public.price_bars as p
-            where p.market_id = m.id and p.outcome = o.outcome and p.interval_s = 3600
-              and p.bucket >= v_hour - interval '48 hours' and p.bucket < v_hour
-        ) as b
-        where m.state = 'ACTIVE' and m.venue = 'native' and m.trading_status <> 'halted'
-          and m.closes_at > p_now and m.tick_size_bps = any (c_grid)
-    ),
-    measured as (
-        select v.id, max(v.now_bps) as now_bps, max(v.before_bps) as before_bps
-        from (
-            select k.id, k.outcome,
-                   sqrt(sum(k.move_bps::numeric ^ 2)
+            select sqrt(sum(k.move_bps ^ 2)
                         filter (where k.bucket >= v_hour - interval '24 hours')) as now_bps,
-                   sqrt(sum(k.move_bps::numeric ^ 2)
+                   sqrt(sum(k.move_bps ^ 2)
                         filter (where k.bucket >= v_hour - interval '48 hours'
                                   and k.bucket < v_hour - interval '24 hours')) as before_bps
-            from moves as k
-            group by k.id, k.outcome
+            from (
+                select b.bucket, (b.close_bps - coalesce(
+                           lag(b.close_bps) over (order by b.bucket), b.open_bps))::float8 as move_bps
+                from (
+                    -- The bar before the two days is what its first move starts from.
+                    (select p.bucket, p.open_bps, p.close_bps from public.price_bars as p
+                     where p.market_id = m.id and p.outcome = o.outcome and p.interval_s = 3600
+                       and p.bucket < v_hour - interval '48 hours'
+                     order by p.bucket desc limit 1)
+                    union all
+                    select p.bucket, p.open_bps, p.close_bps from public.price_bars as p
+                    where p.market_id = m.id and p.outcome = o.outcome and p.interval_s = 3600
+                      and p.bucket >= v_hour - interval '48 hours' and p.bucket < v_hour
+                ) as b
+            ) as k
         ) as v
-        group by v.id
+        where m.state = 'ACTIVE' and m.venue = 'native' and m.trading_status <> 'halted'
+          and m.closes_at > p_now and m.tick_size_bps = any (c_grid)
+        group by m.id
         having max(v.now_bps) is not null
     ),
     wanted as (

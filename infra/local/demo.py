@@ -20,6 +20,7 @@ from infra.local.client import Book, PlacedOrder
 from infra.local.clock import set_clock
 from infra.local.feed import FeedServer, PriceFeed, read_ticks
 from infra.local.process import StartError
+from infra.local.rate_feed import RateFeed, Venues
 from infra.local.replay import environment, run, settle, traders
 from infra.local.replay_data import Recording, ReplayMarket, read_markets
 from infra.local.replay_driver import LEAD_S, Driver, Live, Trader
@@ -98,7 +99,8 @@ def demo(seed: str = "1") -> bool:
     def now_ms() -> int:
         return int(clock_file.read_text(encoding="ascii"))
 
-    with FeedServer(PriceFeed(ticks, recording.symbol, now_ms)) as feed:
+    prices = PriceFeed(ticks, recording.symbol, now_ms)
+    with FeedServer(Venues(prices, RateFeed(now_ms))) as feed:
         stack = Stack(
             state_dir,
             ports=ANY_PORTS,

@@ -65,6 +65,7 @@ def _passed_on() -> dict[str, str]:
         *("ALLOWED_ORIGINS", "BOOTSTRAP_ADMIN", "COLLATERAL_CURRENCY", "SIWE_DOMAIN"),
         *("BINANCE_URL", "COINBASE_URL", "CRON_SECRET", "EMAIL_SENDER", "EVM_RPC_URL"),
         *("OPS_EMAIL", "PAGERDUTY_ROUTING_KEY", "PAGERDUTY_URL", "SLACK_WEBHOOK_URL"),
+        *("BINANCE_P2P_URL", "COINGECKO_URL", "NEWS_FEEDS"),
     )
     return {name: os.environ[name] for name in names if name in os.environ}
 

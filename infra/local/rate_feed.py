@@ -12,12 +12,13 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from infra.local.asgi import Receive, Scope, Send, answer_lifespan, read_body, respond
+from infra.local.asgi import Application, Receive, Scope, Send, answer_lifespan, read_body, respond
 
 type Fault = Literal["hang", "429", "500", "malformed", "other shape", "stale", "empty"]
 
 MAX_BODY_BYTES = 10_000
 STALE_S = 86_400
+_RATE_PATHS = ("/bapi/", "/api/v3/simple/")
 _HEAD = [(b"content-type", b"application/json")]
 
 
@@ -118,3 +119,16 @@ class RateFeed:
         if query.get("include_last_updated_at") == "true":
             price["last_updated_at"] = updated
         return {"tether": price}
+
+
+@dataclass(frozen=True)
+class Venues:
+    """One address for all outside prices: the rates of a `RateFeed`, all else of another feed."""
+
+    prices: Application
+    rates: RateFeed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request to the feed that knows its path."""
+        is_rate = scope["type"] == "http" and scope["path"].startswith(_RATE_PATHS)
+        await (self.rates if is_rate else self.prices)(scope, receive, send)

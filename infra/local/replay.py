@@ -24,6 +24,7 @@ from infra.local.client import ApiError
 from infra.local.clock import set_clock
 from infra.local.feed import FeedServer, FeedTick, PriceFeed, read_ticks
 from infra.local.process import StartError
+from infra.local.rate_feed import RateFeed, Venues
 from infra.local.replay_data import Recording, ReplayDataError, read_markets
 from infra.local.replay_driver import LEAD_S, STEP_S, Driver, Trader, wallet
 from infra.local.replay_events import LEAST_GROUP, MOST_GROUP, Events, group_events
@@ -73,6 +74,8 @@ def environment(seed: str, symbol: str, feed_url: str) -> dict[str, str]:
         "BOOTSTRAP_ADMIN": wallet(seed, "admin").address,
         "BINANCE_URL": feed_url,
         "COINBASE_URL": feed_url,
+        "BINANCE_P2P_URL": feed_url,
+        "COINGECKO_URL": feed_url,
         "PRICE_SYMBOLS": symbol,
         "POWERTOOLS_LOG_LEVEL": "WARNING",
     }
@@ -98,7 +101,8 @@ def replay(
     def now_ms() -> int:
         return int(clock_file.read_text(encoding="ascii"))
 
-    with FeedServer(PriceFeed(ticks, recording.symbol, now_ms)) as feed:
+    prices = PriceFeed(ticks, recording.symbol, now_ms)
+    with FeedServer(Venues(prices, RateFeed(now_ms))) as feed:
         stack = Stack(
             state_dir,
             ports=ANY_PORTS,

@@ -127,6 +127,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "CRON_SECRET": CRON_SECRET,
             "BINANCE_URL": "http://127.0.0.1:9",
             "COINBASE_URL": "http://127.0.0.1:9",
+            "BINANCE_P2P_URL": "http://127.0.0.1:9",
+            "COINGECKO_URL": "http://127.0.0.1:9",
         },
         stage="test",
         keep=False,

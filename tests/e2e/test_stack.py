@@ -39,6 +39,8 @@ def stack(
             "BOOTSTRAP_ADMIN": ADMIN.address,
             "BINANCE_URL": "http://127.0.0.1:9",
             "COINBASE_URL": "http://127.0.0.1:9",
+            "BINANCE_P2P_URL": "http://127.0.0.1:9",
+            "COINGECKO_URL": "http://127.0.0.1:9",
         },
         stage="test",
         keep=False,

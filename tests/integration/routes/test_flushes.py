@@ -92,7 +92,7 @@ def test_a_warm_read_by_key_is_one_flush_each(
 
 ADMIN_READS = [
     *("list_users", "list_audit_log", "list_alerts", "list_escalations"),
-    *("list_workflow_runs", "list_discrepancies", "get_admin_metrics"),
+    *("list_workflow_runs", "list_discrepancies", "get_admin_metrics", "list_reports"),
 ]
 
 
@@ -139,6 +139,18 @@ def test_a_public_read_is_one_flush_each(
     _cost(counters)
     assert platform.call(stem, market_id=market).status == 200
     assert _cost(counters) == (1, 1)
+
+
+@pytest.mark.parametrize("stem", ["list_news", "get_leaderboard"])
+def test_a_page_for_everybody_is_read_once_a_minute(
+    stem: str, platform: Platform, counters: Counters
+) -> None:
+    platform.call("get_liveness")
+    _cost(counters)
+    platform.call(stem)
+    assert _cost(counters)[1] == 2  # filled, as below; the first read opens the connection too
+    assert platform.call(stem).status == 200
+    assert _cost(counters) == (0, 1)
 
 
 @pytest.mark.parametrize("stem", ["get_market", "get_market_stats", "get_price_history"])
