@@ -24,6 +24,8 @@ LEEWAY_S = 30
 TIMEOUT_S = 5.0
 RETRIES = 2
 MAX_TOKEN_CHARS = 4096
+# Where QStash reports a message that it gave up.
+FAILURE_PATH = "/workflows/delivery-failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,7 @@ def publish(messages: Sequence[Message]) -> None:
             "deduplication_id": message.deduplication_id,
             "delay": f"{message.delay_s}s",
             "retries": message.retries,
+            "failure_callback": base + FAILURE_PATH,
         }
         for message in messages
     ]
@@ -63,6 +66,30 @@ def publish(messages: Sequence[Message]) -> None:
             client.message.batch(batch)
     except (QStashError, httpx.HTTPError) as error:
         raise UpstreamError("QStash did not take the messages.") from error
+
+
+@dataclass(frozen=True)
+class ScheduleState:
+    """A schedule as QStash has it."""
+
+    schedule_id: str
+    is_paused: bool
+
+
+def list_schedules() -> list[ScheduleState]:
+    """Every schedule that QStash has, whoever made it.
+
+    Raises:
+        UpstreamError: QStash refused or did not answer.
+    """
+    import httpx
+    from qstash.errors import QStashError
+
+    try:
+        with connected(config.get("QSTASH_URL"), config.get("QSTASH_TOKEN")) as client:
+            return [ScheduleState(one.schedule_id, one.paused) for one in client.schedule.list()]
+    except (QStashError, httpx.HTTPError) as error:
+        raise UpstreamError("QStash did not list its schedules.") from error
 
 
 @contextmanager

@@ -18,8 +18,8 @@ MARKET = "00000000-0000-4000-8000-000000000001"
 ORDER = "00000000-0000-4000-8000-000000000002"
 THING = "00000000-0000-4000-8000-000000000003"
 SIGNER = "0x" + "b2" * 32
-# execute_crypto and the groups call other services: their own tests start those.
-CALL_OUT = {"execute_crypto", "group_fast", "group_hourly", "group_daily"}
+# These call other services: their own tests start those.
+CALL_OUT = {"execute_crypto", "group_fast", "group_hourly", "group_daily", "schedule_watchdog"}
 
 # What changes something and leaves no row in the audit log.
 SILENT = {
@@ -127,6 +127,8 @@ def _thing(platform: Platform, user: Wallet, stem: str) -> str:
             return str(platform.deposit(user).data["id"])
         case "complete_withdrawal" | "reject_withdrawal":
             return str(platform.withdraw(user).data["id"])
+        case "retry_dead_letter" | "discard_dead_letter":
+            return str(platform.dead_letter("cleanup", "clean_outbox"))
     return THING
 
 

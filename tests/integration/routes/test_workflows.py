@@ -150,14 +150,14 @@ def test_one_failing_item_stops_none(
     for market in (good, bad):
         platform.order(trader, market, side="BUY", price=0.5, size=10)
     platform.advance(86_400)
-    monkeypatch.setenv("STATEMENT_TIMEOUT_MS", "300")
+    monkeypatch.setenv("WORKER_STATEMENT_TIMEOUT_MS", "300")
     with platform.database.connect() as owner:
         owner.autocommit = False
         owner.execute("select from markets where id = %s for update", (bad,))
         done = platform.deliver("market_close_check")
         owner.rollback()
     assert (done.status, done.data["status"]) == (200, "partial")
-    assert done.data["counts"] == {"closed": 1, "releasedOrders": 1}
+    assert done.data["counts"] == {"told": 0, "closed": 1, "releasedOrders": 1}
     with platform.database.connect() as owner:
         letters = owner.execute("select workflow, item, status from dead_letters").fetchall()
     assert letters == [("market_close_check", bad, "pending")]
