@@ -24,7 +24,7 @@ from infra.local.events import HttpRequest, build_event
 from infra.local.template import Function
 from infra.local.template import Route as GatewayRoute
 from presage import clock, config
-from presage.adapters import redis
+from presage.adapters import qstash, redis
 from presage.call import Actor, Call, Zone
 from presage.db import connection
 from presage.identity import sessions
@@ -299,6 +299,7 @@ class Platform:
         """Let go of this thread's connections."""
         connection.close()
         redis.close()
+        qstash.close()
 
 
 @functools.cache

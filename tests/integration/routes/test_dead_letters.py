@@ -263,10 +263,15 @@ def test_a_job_of_every_minute_has_one_letter_which_its_next_run_resolves(
         platform.deliver("delivery_failed", _failed(f"msg_{number}", "expire_orders"))
         platform.advance(60)
     assert _letters(platform) == [("qstash", "expire_orders", "pending", 3, 0, 2)]
-    platform.deliver("expire_orders")
-    assert _letters(platform)[0][2] == "pending"
     platform.advance(300)
     assert platform.deliver("dead_letter_retry").data["counts"]["messages"] == 0
+    platform.deliver("expire_orders")
+    assert _letters(platform)[0][2] == "resolved"
+    # It failed for 35 minutes: an admin is told, and its next success is an answer too.
+    for number in range(36):
+        platform.deliver("delivery_failed", _failed(f"msg_later_{number}", "expire_orders"))
+        platform.advance(60)
+    assert _letters(platform)[0][2] == "manual_review"
     platform.deliver("expire_orders")
     assert _letters(platform)[0][2] == "resolved"
     assert _messages(qstash_url) == []
