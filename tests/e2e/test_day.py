@@ -23,6 +23,7 @@ from infra.local.clock import set_clock
 from infra.local.feed import FeedServer, FeedTick, PriceFeed
 from infra.local.stack import ANY_PORTS, Stack
 from presage.workflows.groups import GROUPS
+from tests.end_state import end_state
 
 # Half a minute before the hour: every schedule's first slot lies ahead.
 START = datetime(2026, 7, 23, 22, 59, 30, tzinfo=UTC)
@@ -34,22 +35,6 @@ NIGHT_MIN = 290
 QUIET_MIN = 80
 FAULTS = {"fail": 10, "duplicate": 20, "seed": 20}
 FAILING = "cleanup_expired_deposits"
-
-# What people can see in the end, without the times at which it happened.
-END = {
-    "markets": "select slug, state::text, trading_status::text, final_payout_bps,"
-    " settled_at is not null from markets",
-    "orders": "select client_order_id, status::text, filled_lots from orders",
-    "accounts": "select a.kind::text, u.address, m.slug, a.balance_micros from accounts a"
-    " left join users u on u.id = a.user_id left join markets m on m.id = a.market_id",
-    "settlements": "select m.slug, u.address, s.amount_micros from settlements s"
-    " join markets m on m.id = s.market_id join users u on u.id = s.user_id",
-    "transfers": "select kind::text, count(*), sum(amount_micros) from transfers group by kind",
-    "notifications": "select n.type, u.address, m.slug, count(*) from notifications n"
-    " join users u on u.id = n.user_id left join markets m on m.id = n.market_id"
-    " group by 1, 2, 3",
-    "outbox": "select count(*) from outbox where published_at is null",
-}
 
 
 @dataclass
@@ -81,7 +66,7 @@ class Night:
 
     def end(self) -> dict[str, list[tuple[Any, ...]]]:
         """What the night has come to."""
-        return {name: sorted(self.select(query), key=repr) for name, query in END.items()}
+        return end_state(self.select)
 
     def audit(self) -> list[Any]:
         """What the books say against themselves."""
