@@ -17,7 +17,7 @@ from qstash import QStash
 from qstash.errors import QStashError
 from qstash.schedule import Schedule
 
-from presage.adapters.qstash import FAILURE_PATH, connected
+from presage.adapters.qstash import FAILURE_PATH, connected, schedule_id
 from presage.routes import ROUTES
 
 SCHEDULES_FILE = Path(__file__).with_name("schedules.toml")
@@ -54,7 +54,7 @@ def read_wanted(base_url: str, stage: str, path: Path = SCHEDULES_FILE) -> list[
     rows = tomllib.loads(path.read_text(encoding="utf-8"))["schedule"]
     return [
         Wanted(
-            schedule_id=_prefix(stage) + row["stem"].replace("_", "-"),
+            schedule_id=schedule_id(stage, row["stem"]),
             destination=base_url + ROUTES[row["stem"]].path,
             cron=row["cron"],
             retries=row["retries"],
@@ -114,7 +114,7 @@ def sync_stage(env: Mapping[str, str], *, dry_run: bool = False) -> list[str]:
 
 
 def _prefix(stage: str) -> str:
-    return f"presage-{stage}-"
+    return schedule_id(stage, "")
 
 
 def _is_ours(schedule: Schedule, stage: str) -> bool:

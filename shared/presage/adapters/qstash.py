@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from presage import clock, config
@@ -76,6 +77,12 @@ class ScheduleState:
 
     schedule_id: str
     is_paused: bool
+    created_at: datetime
+
+
+def schedule_id(stage: str, stem: str) -> str:
+    """What QStash calls the schedule of a workflow."""
+    return f"presage-{stage}-{stem.replace('_', '-')}"
 
 
 def list_schedules() -> list[ScheduleState]:
@@ -89,7 +96,10 @@ def list_schedules() -> list[ScheduleState]:
 
     try:
         client = _client(config.get("QSTASH_URL"), config.get("QSTASH_TOKEN"))
-        return [ScheduleState(one.schedule_id, one.paused) for one in client.schedule.list()]
+        return [
+            ScheduleState(one.schedule_id, one.paused, clock.from_ms(one.created_at))
+            for one in client.schedule.list()
+        ]
     except (QStashError, httpx.HTTPError) as error:
         raise UpstreamError("QStash did not list its schedules.") from error
 

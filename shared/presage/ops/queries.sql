@@ -60,11 +60,13 @@ where not exists (
 );
 
 -- name: list_last_runs
--- When each workflow last began, or where it never did, when anything first began.
-select w.name, coalesce(
-    (select max(r.started_at) from public.workflow_runs as r where r.name = w.name),
-    (select min(r.started_at) from public.workflow_runs as r)) as last_started_at
-from unnest(%(names)s::text[]) as w (name);
+-- When each workflow that ever ran has last begun.
+select w.name, r.started_at
+from unnest(%(names)s::text[]) as w (name)
+cross join lateral (
+    select max(r.started_at) as started_at from public.workflow_runs as r where r.name = w.name
+) as r
+where r.started_at is not null;
 
 -- name: clean_challenges
 -- Sign-in challenges that nobody can use any more.

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from presage import config, metrics
 from presage.adapters import qstash
+from presage.adapters.qstash import ScheduleState
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
@@ -36,50 +37,42 @@ _queries = beside(__file__)
 @dataclass(frozen=True)
 class _LastRun:
     name: str
-    last_started_at: datetime
+    started_at: datetime
 
 
 def schedule_watchdog(run: Run) -> Outcome:
-    """Tell of schedules without a run for three periods, and of those that QStash lost or paused.
+    """Tell of schedules that QStash lost or paused, and of those without a run for three periods.
 
-    A schedule that never ran counts from the first run of anything. When QStash does not answer,
-    that is a dead letter, and what ran is looked at all the same.
+    What never ran counts from when its schedule was made. When QStash does not answer, that is a
+    dead letter, and what ran before is looked at all the same.
     """
-    stopped = _stopped(run.call)
-    for stem in stopped:
-        _tell(run.call, stem, f"No run for {PERIODS} periods.")
-    unwell: dict[str, str] = {}
+    present: dict[str, ScheduleState] = {}
+    troubles: dict[str, str] = {}
     try:
-        unwell = _unwell()
+        names = {qstash.schedule_id(config.get("STAGE"), stem): stem for stem in SCHEDULED}
+        listed = [one for one in qstash.list_schedules() if one.schedule_id in names]
+        present = {names[one.schedule_id]: one for one in listed}
+        troubles = {
+            stem: "QStash has no such schedule." for stem in SCHEDULED if stem not in present
+        } | {stem: "QStash has paused it." for stem, one in present.items() if one.is_paused}
     except UpstreamError as error:
         run.fail("schedules", error)
-    for stem, reason in unwell.items():
-        if stem not in stopped:
-            _tell(run.call, stem, reason)
-    return Outcome(counts={"stopped": len(stopped), "unwell": len(unwell)})
+    stopped = _stopped(run.call, {stem: one.created_at for stem, one in present.items()})
+    troubles = dict.fromkeys(stopped, f"No run for {PERIODS} periods.") | troubles
+    for stem, reason in troubles.items():
+        _tell(run.call, stem, reason)
+    return Outcome(counts={"troubles": len(troubles)})
 
 
-def _stopped(call: Call) -> list[str]:
+def _stopped(call: Call, since: dict[str, datetime]) -> list[str]:
     params = {"names": list(SCHEDULED)}
     rows = connection.fetch_all(call, _queries["list_last_runs"], _LastRun, params)
+    last = since | {row.name: row.started_at for row in rows}
     return [
-        row.name
-        for row in rows
-        if call.now - row.last_started_at > PERIODS * timedelta(seconds=ROUTES[row.name].slot_s)
+        stem
+        for stem, moment in last.items()
+        if call.now - moment > PERIODS * timedelta(seconds=ROUTES[stem].slot_s)
     ]
-
-
-def _unwell() -> dict[str, str]:
-    """What QStash says of the stage's schedules: those that are missing or paused, and which."""
-    paused = {one.schedule_id: one.is_paused for one in qstash.list_schedules()}
-    found: dict[str, str] = {}
-    for stem in SCHEDULED:
-        name = f"presage-{config.get('STAGE')}-{stem.replace('_', '-')}"
-        if name not in paused:
-            found[stem] = "QStash has no such schedule."
-        elif paused[name]:
-            found[stem] = "QStash has paused it."
-    return found
 
 
 def _tell(call: Call, stem: str, reason: str) -> None:

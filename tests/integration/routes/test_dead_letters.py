@@ -12,6 +12,7 @@ import pytest
 from infra import schedules
 from presage import clock, config
 from presage.adapters.qstash import connected
+from presage.ops.watchdog import SCHEDULED
 from presage.routes import ROUTES
 from tests.harness import CURRENT_KEY, NEXT_KEY, Answer, Platform, Wallet
 from tests.integration.local.conftest import run_module
@@ -316,9 +317,36 @@ def test_the_watchdog_tells_once_of_what_stopped_is_missing_or_paused(
         client.schedule.pause("presage-test-group-daily")
         client.schedule.delete("presage-test-settle-market")
     done = platform.deliver("schedule_watchdog")
-    assert done.data["counts"] == {"stopped": 1, "unwell": 2}
+    assert done.data["counts"] == {"troubles": 3}
     assert told() == {
         "schedule:expire_orders",
         "schedule:group_daily",
         "schedule:settle_market",
     }
+
+
+def test_the_watchdog_looks_at_what_ran_although_qstash_does_not_answer(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QSTASH_URL", "http://127.0.0.1:9")
+    platform.deliver("expire_orders")
+    platform.advance(181)
+    done = platform.deliver("schedule_watchdog")
+    assert (done.data["status"], done.data["counts"]) == ("partial", {"troubles": 1})
+    assert [one[:3] for one in _letters(platform)] == [
+        ("schedule_watchdog", "schedules", "pending")
+    ]
+
+
+def test_a_schedule_that_never_ran_counts_from_when_it_was_made(
+    platform: Platform, qstash_url: str
+) -> None:
+    env = {"STAGE": "test", "QSTASH_TOKEN": TOKEN, "QSTASH_URL": qstash_url}
+    schedules.sync_stage(env | {"PUBLIC_BASE_URL": config.get("PUBLIC_BASE_URL")})
+    platform.deliver("schedule_watchdog")
+    platform.advance(180)
+    assert platform.deliver("schedule_watchdog").data["counts"] == {"troubles": 0}
+    platform.advance(60)
+    each_minute = [stem for stem in SCHEDULED if ROUTES[stem].slot_s == 60]
+    told = platform.deliver("schedule_watchdog").data["counts"]["troubles"]
+    assert told == len(each_minute) - 1
