@@ -17,7 +17,7 @@ from qstash import QStash
 from qstash.errors import QStashError
 from qstash.schedule import Schedule
 
-from presage.adapters.qstash import connected
+from presage.adapters.qstash import FAILURE_PATH, connected, schedule_id
 from presage.routes import ROUTES
 
 SCHEDULES_FILE = Path(__file__).with_name("schedules.toml")
@@ -32,15 +32,17 @@ class Wanted:
     destination: str
     cron: str
     retries: int
+    failure_callback: str
 
     def matches(self, present: Schedule) -> bool:
         """Whether QStash already has exactly this."""
-        return (present.destination, present.cron, present.retries, str(present.method)) == (
-            self.destination,
-            self.cron,
-            self.retries,
-            "POST",
-        )
+        return (
+            present.destination,
+            present.cron,
+            present.retries,
+            str(present.method),
+            present.failure_callback,
+        ) == (self.destination, self.cron, self.retries, "POST", self.failure_callback)
 
 
 def read_wanted(base_url: str, stage: str, path: Path = SCHEDULES_FILE) -> list[Wanted]:
@@ -52,10 +54,11 @@ def read_wanted(base_url: str, stage: str, path: Path = SCHEDULES_FILE) -> list[
     rows = tomllib.loads(path.read_text(encoding="utf-8"))["schedule"]
     return [
         Wanted(
-            schedule_id=_prefix(stage) + row["stem"].replace("_", "-"),
+            schedule_id=schedule_id(stage, row["stem"]),
             destination=base_url + ROUTES[row["stem"]].path,
             cron=row["cron"],
             retries=row["retries"],
+            failure_callback=base_url + FAILURE_PATH,
         )
         for row in rows
     ]
@@ -93,6 +96,7 @@ def sync(
                 retries=row.retries,
                 method="POST",
                 schedule_id=name,
+                failure_callback=row.failure_callback,
             )
     for name, known in present.items():
         if name not in wanted and _is_ours(known, stage):
@@ -110,7 +114,7 @@ def sync_stage(env: Mapping[str, str], *, dry_run: bool = False) -> list[str]:
 
 
 def _prefix(stage: str) -> str:
-    return f"presage-{stage}-"
+    return schedule_id(stage, "")
 
 
 def _is_ours(schedule: Schedule, stage: str) -> bool:

@@ -27,7 +27,7 @@ from infra.local.events import HttpRequest, build_event
 from infra.local.template import Function
 from infra.local.template import Route as GatewayRoute
 from presage import clock, config
-from presage.adapters import redis
+from presage.adapters import qstash, redis
 from presage.call import Actor, Call, Zone
 from presage.db import connection
 from presage.identity import sessions
@@ -271,6 +271,21 @@ class Platform:
         body = {"marketId": market_id, "clientOrderId": secrets.token_hex(8)} | fields
         return self.call("place_order", token=wallet.token, body=body)
 
+    def dead_letter(self, workflow: str, item: str, *, times: int = 1) -> int:
+        """The id of a dead letter of an item that failed so often, each time when it was due."""
+        with self.database.connect("presage_worker") as worker:
+            for number in range(times):
+                self.advance(1_200 if number else 0)
+                worker.execute(
+                    "select keep_dead_letters(%s, %s, false, %s)",
+                    (workflow, json.dumps([{"item": item, "error": "Broke"}]), clock.now()),
+                )
+            row = worker.execute(
+                "select id from dead_letters where workflow = %s and item = %s", (workflow, item)
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
     def audit(self) -> list[ledger.Violation]:
         """What the books say against themselves."""
         return ledger.audit(self.as_zone("worker"))
@@ -300,6 +315,7 @@ class Platform:
         """Let go of this thread's connections."""
         connection.close()
         redis.close()
+        qstash.close()
 
 
 @functools.cache

@@ -1,7 +1,8 @@
 """A loopback TCP proxy that counts flushes: how often the client speaks after the server did.
 
 A pipeline is one flush however many messages it holds, and a request split over several packets is
-one too, since the server has not answered in between.
+one too, since the server has not answered in between. At a flush that a test names it cuts the
+wire.
 """
 
 import socket
@@ -19,6 +20,9 @@ class FlushCounter:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self.flushes = 0
+        self.is_cut = False
+        self._at: int | None = None
+        self._after = False
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:
@@ -40,6 +44,25 @@ class FlushCounter:
         """Start counting anew."""
         self.flushes = 0
 
+    def arm(self, at: int | None, *, after: bool = False) -> None:
+        """Count anew, and cut every connection at flush `at`, as if the client had died there.
+
+        The server never hears of that flush, or with `after` its answer is lost. Until armed
+        again nobody gets through.
+        """
+        self.flushes, self.is_cut, self._at, self._after = 0, False, at, after
+
+    def _cuts(self, flushes: int) -> bool:
+        return self._at is not None and flushes >= self._at
+
+    def _cut(self, *wires: socket.socket) -> None:
+        self.is_cut = True
+        for wire in wires:
+            try:
+                wire.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+
     def _start(self, target: object, *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]
         self._threads.append(thread)
@@ -51,8 +74,12 @@ class FlushCounter:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            self._sockets.append(client)
+            if self.is_cut:
+                client.shutdown(socket.SHUT_RDWR)
+                continue
             server = socket.create_connection(("127.0.0.1", self._target))
-            self._sockets += [client, server]
+            self._sockets.append(server)
             client_spoke = threading.Event()
             self._start(self._forward, client, server, client_spoke, "out")
             self._start(self._forward, server, client, client_spoke, "in")
@@ -69,8 +96,15 @@ class FlushCounter:
                     spoke.set()
                     with self._lock:
                         self.flushes += 1
+                        is_last = self._cuts(self.flushes)
+                    if is_last and not self._after:
+                        self._cut(source, target)
+                        return
                 elif way == "in":
                     spoke.clear()
+                    if self._after and self._cuts(self.flushes):
+                        self._cut(source, target)
+                        return
                 target.sendall(data)
             except OSError:
                 return

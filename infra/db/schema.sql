@@ -1349,6 +1349,76 @@ begin
 end;
 $$;
 
+CREATE TABLE public.dead_letters (
+    id bigint NOT NULL,
+    workflow text NOT NULL,
+    item text NOT NULL,
+    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    error text NOT NULL,
+    failures integer NOT NULL,
+    status text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    retries integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone,
+    reason text,
+    CONSTRAINT dead_letters_come_again_while_pending CHECK (((status = 'pending'::text) = (next_attempt_at IS NOT NULL))),
+    CONSTRAINT dead_letters_count_from_one CHECK ((failures >= 1)),
+    CONSTRAINT dead_letters_retries_are_counted CHECK ((retries >= 0)),
+    CONSTRAINT dead_letters_say_why_they_were_discarded CHECK (((status = 'discarded'::text) = (reason IS NOT NULL))),
+    CONSTRAINT dead_letters_status_is_known CHECK ((status = ANY (ARRAY['pending'::text, 'manual_review'::text, 'resolved'::text, 'discarded'::text])))
+);
+
+CREATE FUNCTION public.decide_dead_letter(p_letter_id bigint, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS public.dead_letters
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor  uuid := public.actor_id();
+    v_letter public.dead_letters;
+    v_from   text;
+begin
+    if not exists (select from public.users as u where u.id = v_actor and u.role <> 'user') then
+        raise exception using errcode = 'PR403', message = 'only an admin may decide a dead letter';
+    elsif length(p_reason) not between 1 and 1000 then
+        raise exception using errcode = 'PR400', column = 'reason',
+            message = 'give a reason of 1 to 1,000 characters';
+    end if;
+    select d.* into v_letter from public.dead_letters as d
+    where d.id = p_letter_id
+    for no key update;
+    if not found then
+        raise exception using errcode = 'PR404', message = 'there is no such dead letter';
+    elsif v_letter.status = 'resolved' then
+        raise exception using errcode = 'PR410', column = 'status',
+            message = 'the dead letter is resolved';
+    elsif p_reason is not null and v_letter.status = 'discarded'
+        or p_reason is null and v_letter.status = 'pending' and v_letter.next_attempt_at <= p_now
+    then
+        return v_letter;
+    end if;
+    v_from := v_letter.status;
+    update public.dead_letters as d set
+        status = case when p_reason is null then 'pending' else 'discarded' end,
+        next_attempt_at = case when p_reason is null then p_now end,
+        retries = case when p_reason is null then 0 else d.retries end,
+        reason = p_reason,
+        updated_at = p_now
+    where d.id = p_letter_id
+    returning d.* into v_letter;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, case when p_reason is null then 'retry_dead_letter' else 'discard_dead_letter' end,
+        'dead_letter', p_letter_id::text, p_request_id, p_ip,
+        jsonb_build_object('from', v_from, 'to', v_letter.status, 'workflow', v_letter.workflow,
+            'item', v_letter.item, 'reason', p_reason),
+        p_now
+    );
+    return v_letter;
+end;
+$$;
+
 CREATE FUNCTION public.decide_deposit(p_deposit_id uuid, p_is_verified boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS public.deposits
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2043,6 +2113,48 @@ CREATE FUNCTION public.keep_audit_log() RETURNS trigger
     AS $$
 begin
     raise exception using errcode = 'PR403', message = 'the audit log is append only';
+end;
+$$;
+
+CREATE FUNCTION public.keep_dead_letters(p_workflow text, p_letters jsonb, p_keeps_retries boolean, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+    c_backoff_minutes constant integer[] := '{5,10,20}';
+begin
+    insert into public.dead_letters as d
+        (workflow, item, payload, error, failures, status, next_attempt_at, created_at, updated_at)
+    select p_workflow, l.item, coalesce(l.payload, '{}'), l.error, 1, 'pending',
+        date_trunc('minute', p_now) + make_interval(mins => c_backoff_minutes[1]), p_now, p_now
+    from jsonb_to_recordset(p_letters) as l (item text, error text, payload jsonb)
+    order by l.item
+    on conflict (workflow, item) do update
+    set (error, payload, failures, retries, status, next_attempt_at, reason, updated_at) = (
+        select excluded.error, excluded.payload, d.failures + 1, n.retries,
+            case when n.is_review then 'manual_review' else 'pending' end,
+            case when n.is_review then null
+                 when n.is_counted then date_trunc('minute', p_now)
+                     + make_interval(mins => c_backoff_minutes[1 + n.retries])
+                 else d.next_attempt_at end,
+            null, p_now
+        from (
+            select s.is_counted, s.retries,
+                d.status = 'manual_review'
+                    or s.is_counted and s.retries >= cardinality(c_backoff_minutes) as is_review
+            from (
+                select b.is_new or b.is_retry as is_counted,
+                    case when b.is_new then 0
+                         when b.is_retry then d.retries + 1
+                         else d.retries end as retries
+                from (
+                    select d.status in ('resolved', 'discarded') and not p_keeps_retries as is_new,
+                        d.status in ('resolved', 'discarded') and p_keeps_retries
+                            or d.status = 'pending' and d.next_attempt_at <= p_now as is_retry
+                ) as b
+            ) as s
+        ) as n
+    );
 end;
 $$;
 
@@ -5135,20 +5247,6 @@ CREATE TABLE public.daily_reports (
     created_at timestamp with time zone NOT NULL
 );
 
-CREATE TABLE public.dead_letters (
-    id bigint NOT NULL,
-    workflow text NOT NULL,
-    item text NOT NULL,
-    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
-    error text NOT NULL,
-    failures integer NOT NULL,
-    status text NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    updated_at timestamp with time zone NOT NULL,
-    CONSTRAINT dead_letters_count_from_one CHECK ((failures >= 1)),
-    CONSTRAINT dead_letters_status_is_known CHECK ((status = ANY (ARRAY['pending'::text, 'manual_review'::text, 'resolved'::text, 'discarded'::text])))
-);
-
 ALTER TABLE public.dead_letters ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.dead_letters_id_seq
     START WITH 1
@@ -5996,6 +6094,10 @@ CREATE INDEX audit_log_by_resource ON public.audit_log USING btree (resource, re
 
 CREATE INDEX auth_challenges_by_expiry ON public.auth_challenges USING btree (expires_at);
 
+CREATE INDEX dead_letters_due ON public.dead_letters USING btree (next_attempt_at) WHERE (status = 'pending'::text);
+
+CREATE INDEX dead_letters_open ON public.dead_letters USING btree (workflow) WHERE (status = ANY (ARRAY['pending'::text, 'manual_review'::text]));
+
 CREATE INDEX deposits_by_status ON public.deposits USING btree (status, seq);
 
 CREATE INDEX deposits_by_user ON public.deposits USING btree (user_id, seq DESC);
@@ -6574,6 +6676,12 @@ GRANT ALL ON FUNCTION public.create_withdrawal(p_withdrawal_id uuid, p_method te
 REVOKE ALL ON FUNCTION public.create_ws_ticket(p_ticket_hash bytea, p_expires_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_ws_ticket(p_ticket_hash bytea, p_expires_at timestamp with time zone, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dead_letters TO presage_worker;
+GRANT SELECT,UPDATE ON TABLE public.dead_letters TO presage_admin;
+
+REVOKE ALL ON FUNCTION public.decide_dead_letter(p_letter_id bigint, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.decide_dead_letter(p_letter_id bigint, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+
 REVOKE ALL ON FUNCTION public.decide_deposit(p_deposit_id uuid, p_is_verified boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.decide_deposit(p_deposit_id uuid, p_is_verified boolean, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
@@ -6630,6 +6738,9 @@ REVOKE ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timesta
 GRANT ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.keep_audit_log() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.keep_dead_letters(p_workflow text, p_letters jsonb, p_keeps_retries boolean, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.keep_dead_letters(p_workflow text, p_letters jsonb, p_keeps_retries boolean, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.keep_search_text() FROM PUBLIC;
 
@@ -6865,9 +6976,6 @@ GRANT SELECT ON TABLE public.bookmarks TO presage_worker;
 
 GRANT SELECT ON TABLE public.daily_reports TO presage_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.daily_reports TO presage_worker;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dead_letters TO presage_worker;
-GRANT SELECT,UPDATE ON TABLE public.dead_letters TO presage_admin;
 
 GRANT SELECT ON TABLE public.exchange_rates TO presage_admin;
 GRANT SELECT ON TABLE public.exchange_rates TO presage_worker;

@@ -86,7 +86,8 @@ def leftovers(owner_url: str) -> Leftovers:
                                        or (m.state in ('RESOLVING', 'FINALIZED')
                                            and m.settled_at is null)),
                    count(*) filter (where m.state = 'ACTIVE' and e.subject is not null),
-                   (select count(*) from dead_letters)
+                   (select count(*) from dead_letters
+                     where status in ('pending', 'manual_review'))
             from markets m
             left join escalations e on e.kind = 'resolution' and e.subject = m.id::text
             """

@@ -115,6 +115,13 @@ METRICS: tuple[Metric, ...] = (
         statistic="Maximum",
         alarm=Alarm(name="DeadLettersWait", meaning="The dead letters are not empty", threshold=0),
     ),
+    Metric(name="DeliveriesGivenUp", meaning="messages that QStash gave up", panel="Queues"),
+    Metric(
+        name="StoppedSchedules",
+        meaning="schedules that are missing, paused or do not deliver",
+        panel="Workflows",
+        dimension="workflow",
+    ),
     Metric(
         name="OpenEscalations",
         meaning="questions that wait for a human",

@@ -339,6 +339,13 @@ _TABLE = (
          "admin", "admin", "safe", "What the books say against themselves"),
     _api("get_admin_metrics", "ops", "GET /admin/metrics",
          "admin", "admin", "safe", "How long queues are, what failed, what was traded"),
+    # dead letters
+    _api("list_dead_letters", "ops", "GET /admin/dead-letters",
+         "admin", "admin", "safe", "What workflows could not handle, newest first"),
+    _api("retry_dead_letter", "ops", "POST /admin/dead-letters/{letter_id}/retry",
+         "admin", "admin", "natural", "Have a dead letter tried again in its next run"),
+    _api("discard_dead_letter", "ops", "POST /admin/dead-letters/{letter_id}/discard",
+         "admin", "admin", "natural", "Give a dead letter up, and say why"),
     # workflows
     _workflow("group_fast", "Every 5 minutes: fan out the fast tasks", slot_s=300),
     _workflow("group_hourly", "Every hour: fan out the hourly tasks", slot_s=3_600),
@@ -350,6 +357,9 @@ _TABLE = (
     _workflow("settle_market", "Pay the holders of final markets", slot_s=60, retries=0),
     _workflow("expire_orders", "Release orders past their expiration", slot_s=60, retries=0),
     _workflow("sweep_outbox", "Make notifications of what was said", slot_s=60, retries=0),
+    _workflow("dead_letter_retry", "Send what failed out again", slot_s=60, retries=0),
+    _workflow("delivery_failed", "Keep a message that QStash gave up", slot_s=60),
+    _workflow("schedule_watchdog", "Notice schedules that stopped", slot_s=60, retries=0),
     _workflow("sweep_fees", "Move the markets' fees to the platform", slot_s=86_400),
     _workflow("cleanup_expired_deposits", "Mark deposits that nobody confirmed", slot_s=86_400),
     _workflow("send_alerts", "Tell operators what is wrong", slot_s=60, retries=0),

@@ -9,9 +9,11 @@ import hashlib
 import hmac
 import json
 import random
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from presage import clock, config
@@ -24,6 +26,10 @@ LEEWAY_S = 30
 TIMEOUT_S = 5.0
 RETRIES = 2
 MAX_TOKEN_CHARS = 4096
+# Where QStash reports a message that it gave up.
+FAILURE_PATH = "/workflows/delivery-failed"
+
+_local = threading.local()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,29 +61,83 @@ def publish(messages: Sequence[Message]) -> None:
             "deduplication_id": message.deduplication_id,
             "delay": f"{message.delay_s}s",
             "retries": message.retries,
+            "failure_callback": base + FAILURE_PATH,
         }
         for message in messages
     ]
     try:
-        with connected(config.get("QSTASH_URL"), config.get("QSTASH_TOKEN")) as client:
-            client.message.batch(batch)
+        _client(config.get("QSTASH_URL"), config.get("QSTASH_TOKEN")).message.batch(batch)
     except (QStashError, httpx.HTTPError) as error:
         raise UpstreamError("QStash did not take the messages.") from error
+
+
+@dataclass(frozen=True)
+class ScheduleState:
+    """A schedule as QStash has it."""
+
+    schedule_id: str
+    is_paused: bool
+    created_at: datetime
+
+
+def schedule_id(stage: str, stem: str) -> str:
+    """What QStash calls the schedule of a workflow."""
+    return f"presage-{stage}-{stem.replace('_', '-')}"
+
+
+def list_schedules() -> list[ScheduleState]:
+    """Every schedule that QStash has, whoever made it.
+
+    Raises:
+        UpstreamError: QStash refused or did not answer.
+    """
+    import httpx
+    from qstash.errors import QStashError
+
+    try:
+        client = _client(config.get("QSTASH_URL"), config.get("QSTASH_TOKEN"))
+        return [
+            ScheduleState(one.schedule_id, one.paused, clock.from_ms(one.created_at))
+            for one in client.schedule.list()
+        ]
+    except (QStashError, httpx.HTTPError) as error:
+        raise UpstreamError("QStash did not list its schedules.") from error
 
 
 @contextmanager
 def connected(url: str, token: str) -> "Iterator[QStash]":
     """The vendor's client, bounded: by itself it waits ten minutes and retries for half a one."""
+    client = _bounded(url, token)
+    try:
+        yield client
+    finally:
+        client.http._client.close()  # noqa: SLF001 - as in _bounded
+
+
+def _client(url: str, token: str) -> "QStash":
+    """A thread's one client, for good: to make its TLS context takes longer than to publish."""
+    kept: tuple[tuple[str, str], QStash] | None = getattr(_local, "kept", None)
+    if kept is None or kept[0] != (url, token):
+        close()
+        kept = _local.kept = (url, token), _bounded(url, token)
+    return kept[1]
+
+
+def close() -> None:
+    """Close this thread's client."""
+    kept: tuple[tuple[str, str], QStash] | None = getattr(_local, "kept", None)
+    if kept is not None:
+        kept[1].http._client.close()  # noqa: SLF001 - as in _bounded
+    _local.kept = None
+
+
+def _bounded(url: str, token: str) -> "QStash":
     from qstash import QStash
 
     client = QStash(token, base_url=url, retry={"retries": RETRIES, "backoff": _backoff_ms})
     # The SDK offers no other place to set or close it.
-    transport = client.http._client  # noqa: SLF001
-    transport.timeout = TIMEOUT_S
-    try:
-        yield client
-    finally:
-        transport.close()
+    client.http._client.timeout = TIMEOUT_S  # noqa: SLF001
+    return client
 
 
 def _backoff_ms(attempt: int) -> float:

@@ -9,12 +9,12 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from presage.edge.http import Api
-from presage.edge.workflow import Workflow
+from presage.edge.workflow import Callback, Workflow
 from presage.errors import ALL_ERRORS
 from presage.routes import Route
 from presage.schema import Page, Pagination
 
-type Handler = Api[Any, Any] | Workflow
+type Handler = Api[Any, Any] | Callback[Any, Any] | Workflow
 type Schema = dict[str, Any]
 
 _REF = "#/components/schemas/{model}"

@@ -8,6 +8,7 @@ QStash's: 200 done (or done before), 503 + Retry-After somebody is at it, 489 do
 
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,9 +40,15 @@ MAX_DIGITS = 6
 
 
 class WorkflowBody(RequestModel):
-    """What a delivery may carry; a schedule's carries nothing."""
+    """What a delivery may carry; a schedule's carries nothing.
+
+    `again` is a run for dead letters between two slots: its slot is its own and not cut to the
+    workflow's. `dead_letter` names the one that the message itself is.
+    """
 
     slot: Moment | None = None
+    again: bool = False
+    dead_letter: Annotated[str | None, Field(max_length=200)] = None
     group_run_id: uuid.UUID | None = None
     part: Annotated[int, Field(ge=0, le=MAX_PARTS)] = 0
     cursor: Annotated[dict[str, Any], Field(default_factory=dict)]
@@ -57,14 +64,10 @@ class WorkflowDone(ResponseModel):
     counts: dict[str, int]
 
 
-@dataclass(frozen=True)
-class Workflow:
-    """A Lambda handler for one workflow."""
+class DeliveryHandler(ABC):
+    """A Lambda handler that QStash calls: its signature, and status codes that it understands."""
 
     route: Route
-    service: Callable[[Run], Outcome]
-    request_model: type[WorkflowBody] = WorkflowBody
-    response_model: type[WorkflowDone] = WorkflowDone
 
     def __call__(self, event: dict[str, Any], context: object) -> http.Answer:  # noqa: ARG002 - Lambda's
         """Serve one delivery (an API Gateway HTTP API event, payload 2.0)."""
@@ -74,6 +77,7 @@ class Workflow:
             zone=self.route.zone, now=clock.now(), request_id=request.request_id, ip=request.ip
         )
         try:
+            call.ip = origin.caller_ip(request, self.route)
             answer = self._serve(call, request)
         except PermanentFailureError as error:
             call.headers["Upstash-NonRetryable-Error"] = "true"
@@ -86,14 +90,61 @@ class Workflow:
         reporting.served(call, self.route.stem, answer["statusCode"], began)
         return answer
 
+    @abstractmethod
+    def _serve(self, call: Call, request: Request) -> http.Answer: ...
+
+    def _is_from_qstash(self, request: Request, body: bytes) -> bool:
+        """Whether QStash signed this; False when nobody did.
+
+        Raises:
+            UnauthorizedError: somebody else signed it.
+        """
+        signature = request.headers.get("upstash-signature")
+        if not signature:
+            return False
+        # The public URL and not rawPath: a mapped domain keeps its prefix there.
+        qstash.verify(signature, body, config.get("PUBLIC_BASE_URL") + self.route.path)
+        return True
+
+
+@dataclass(frozen=True)
+class Callback[RequestT: RequestModel, ResponseT: ResponseModel](DeliveryHandler):
+    """A Lambda handler for what QStash itself has to tell: no slot, and its service converges."""
+
+    route: Route
+    service: Callable[[Call, RequestT], ResponseT]
+    request_model: type[RequestT]
+    response_model: type[ResponseT]
+
     def _serve(self, call: Call, request: Request) -> http.Answer:
-        call.ip = origin.caller_ip(request, self.route)
+        raw = request.body_bytes()
+        if not self._is_from_qstash(request, raw):
+            raise UnauthorizedError("Only QStash calls this.")
+        try:
+            told = self.request_model.model_validate(json_object(raw))
+        except ValidationError as error:
+            raise http.named(error) from None
+        done = self.service(call, told)
+        return http.success(call, 200, orjson.dumps(done.model_dump(by_alias=True)), None)
+
+
+@dataclass(frozen=True)
+class Workflow(DeliveryHandler):
+    """A Lambda handler for one workflow."""
+
+    route: Route
+    service: Callable[[Run], Outcome]
+    request_model: type[WorkflowBody] = WorkflowBody
+    response_model: type[WorkflowDone] = WorkflowDone
+
+    def _serve(self, call: Call, request: Request) -> http.Answer:
         raw = request.body_bytes()
         by_operator = self._authenticate(request, raw)
         body = self._read(raw)
         if by_operator and body.slot is None:
             raise ValidationFailedError("An operator names the slot.", field="slot")
-        slot = clock.floor_to(body.slot or call.now, self.route.slot_s)
+        slot = body.slot if body.again else None
+        slot = slot or clock.floor_to(body.slot or call.now, self.route.slot_s)
         if by_operator:
             runs.audit_operator(call, self.route.stem, slot)
         claim = runs.begin(
@@ -122,10 +173,7 @@ class Workflow:
         Raises:
             UnauthorizedError: neither.
         """
-        signature = request.headers.get("upstash-signature")
-        if signature:
-            # The public URL and not rawPath: a mapped domain keeps its prefix there.
-            qstash.verify(signature, body, config.get("PUBLIC_BASE_URL") + self.route.path)
+        if self._is_from_qstash(request, body):
             return False
         if auth.is_operator(request.headers.get("authorization", "")):
             return True
@@ -140,7 +188,12 @@ class Workflow:
 
     def _work(self, call: Call, claim: runs.Claim, body: WorkflowBody) -> WorkflowDone:
         run = Run(
-            id=claim.run_id, name=self.route.stem, slot=claim.slot, call=call, cursor=body.cursor
+            id=claim.run_id,
+            name=self.route.stem,
+            slot=claim.slot,
+            call=call,
+            cursor=body.cursor,
+            waiting=claim.waiting,
         )
         began = time.perf_counter()
         try:
@@ -166,6 +219,8 @@ class Workflow:
         """Publish the next slice; deduplicated, since this slice may be delivered again."""
         part = body.part + 1
         message = {"slot": run.slot.isoformat(), "part": part, "cursor": outcome.next_cursor}
+        if body.again:
+            message["again"] = True
         if body.group_run_id:
             message["groupRunId"] = str(body.group_run_id)
         qstash.publish(
@@ -196,3 +251,13 @@ def _retried(header: str) -> int:
 def workflow(stem: str, service: Callable[[Run], Outcome]) -> Workflow:
     """The Lambda handler of the workflow `stem`."""
     return Workflow(ROUTES[stem], service)
+
+
+def callback[RequestT: RequestModel, ResponseT: ResponseModel](
+    stem: str,
+    service: Callable[[Call, RequestT], ResponseT],
+    request_model: type[RequestT],
+    response_model: type[ResponseT],
+) -> Callback[RequestT, ResponseT]:
+    """The Lambda handler of the callback `stem`."""
+    return Callback(ROUTES[stem], service, request_model, response_model)

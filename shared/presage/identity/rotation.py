@@ -58,7 +58,10 @@ def _ring() -> Keyring:
 
 
 def _rotate(run: Run, ring: Keyring, rows: list[Stored], unreadable: Counter[str]) -> int:
-    """Store what opens under the present key; how many that were."""
+    """Store what opens under the present key; how many that were.
+
+    One that failed before is always tried again: it costs nothing, and its key may be back.
+    """
     changes: list[Statement[Any]] = []
     for row in rows:
         try:

@@ -183,7 +183,7 @@ def _tell_of_waiting(run: Run) -> None:
 def _each(run: Run, listing: str, work: Callable[[uuid.UUID], bool]) -> int:
     """Do `work` for every listed market until none or no time is left; one's failure stops none."""
     done = 0
-    failed: set[uuid.UUID] = set()
+    failed: set[uuid.UUID] = set()  # or left alone
     while not run.out_of_time:
         params = {"now": run.call.now, "limit": MARKETS_PER_LOOK + len(failed)}
         rows = connection.fetch_all(run.call, _queries[listing], _Id, params)
@@ -193,6 +193,9 @@ def _each(run: Run, listing: str, work: Callable[[uuid.UUID], bool]) -> int:
         for market_id in fresh:
             if run.out_of_time:
                 break
+            if run.skips(str(market_id)):
+                failed.add(market_id)
+                continue
             try:
                 finished = work(market_id)
             except (PresageError, psycopg.Error) as error:

@@ -17,6 +17,57 @@ select u.id, 'settlement_escalation', o.market_id, o.created_at
 from opened as o
 join public.users as u on u.role <> 'user';
 
+-- name: list_dead_letters
+-- A page of what workflows could not handle, newest first.
+select id, workflow, item, error, failures, retries, status, next_attempt_at, reason,
+    payload::text as payload, created_at, updated_at
+from public.dead_letters
+where (%(status)s::text is null or status = %(status)s)
+  and (%(workflow)s::text is null or workflow = %(workflow)s)
+  and (%(before)s::bigint is null or id < %(before)s)
+order by id desc
+limit %(limit)s;
+
+-- name: decide_dead_letter
+-- An admin's word on a dead letter: again, or with a reason never.
+select id, workflow, item, error, failures, retries, status, next_attempt_at, reason,
+    payload::text as payload, created_at, updated_at
+from public.decide_dead_letter(%(letter_id)s, %(reason)s, %(request_id)s, %(ip)s, %(now)s);
+
+-- name: list_due_letters
+-- Dead letters whose time has come and that do not come by themselves: of these workflows, and
+-- messages that can be published again; the longest overdue first.
+select id, workflow, item, failures, next_attempt_at, payload
+from public.dead_letters
+where status = 'pending' and next_attempt_at <= %(now)s
+  and (workflow = any (%(workflows)s::text[]) or (workflow = 'qstash' and payload ? 'body'))
+order by next_attempt_at, id
+limit %(limit)s;
+
+-- name: hand_over_letters
+-- Messages were published again: QStash has them, and tells us if one fails once more.
+update public.dead_letters
+set status = 'resolved', next_attempt_at = null, updated_at = %(now)s
+where id = any (%(letter_ids)s::bigint[]) and status = 'pending';
+
+-- name: keep_failed_delivery
+-- Keep a message that QStash gave up; told twice of the same failure, it is kept once.
+select public.keep_dead_letters('qstash', %(letters)s::jsonb, %(keeps_retries)s, %(now)s)
+where not exists (
+    select from public.dead_letters
+    where workflow = 'qstash' and item = %(item)s
+      and payload ->> 'messageId' = %(message_id)s
+);
+
+-- name: list_last_runs
+-- When each workflow that ever ran has last begun.
+select w.name, r.started_at
+from unnest(%(names)s::text[]) as w (name)
+cross join lateral (
+    select max(r.started_at) as started_at from public.workflow_runs as r where r.name = w.name
+) as r
+where r.started_at is not null;
+
 -- name: clean_challenges
 -- Sign-in challenges that nobody can use any more.
 delete from public.auth_challenges where nonce in (

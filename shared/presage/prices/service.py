@@ -52,9 +52,11 @@ def execute_crypto(run: Run) -> Outcome:
     kept, priced = _keep_spot(run) if not run.cursor else (0, set[str]())
     unverifiable = _verify_closing(run, priced) if not run.cursor else 0
     proposed = escalated = pending = 0
-    for market in upkeep.list_undecided(run.call, MARKETS_PER_RUN):
+    for market in upkeep.list_undecided(run.call, MARKETS_PER_RUN + len(run.waiting)):
         if run.out_of_time:
             pending += 1
+            continue
+        if run.skips(f"market:{market.id}"):
             continue
         try:
             match _apply_rule(run.call, market):

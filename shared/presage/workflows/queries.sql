@@ -13,15 +13,27 @@ set status = %(status)s, counts = %(counts)s::jsonb, error = %(error)s,
     next_cursor = %(next_cursor)s::jsonb, finished_at = %(now)s
 where id = %(run_id)s;
 
--- name: record_dead_letter
--- Keep an item that failed; failing again counts up.
-insert into public.dead_letters as d
-    (workflow, item, error, failures, status, created_at, updated_at)
-values (%(workflow)s, %(item)s, %(error)s, 1, 'pending', %(now)s, %(now)s)
-on conflict (workflow, item) do update
-set error = excluded.error, failures = d.failures + 1,
-    status = case d.status when 'manual_review' then d.status else 'pending' end,
-    updated_at = excluded.updated_at;
+-- name: list_waiting_letters
+-- Items of a workflow that its next run leaves alone: their time has not come, or an admin's has.
+select item
+from public.dead_letters
+where workflow = %(workflow)s
+  and (status = 'manual_review' or (status = 'pending' and next_attempt_at > %(now)s))
+order by id
+limit %(limit)s;
+
+-- name: keep_dead_letters
+-- Keep the items that failed; failing again when they were due puts them off for longer.
+select public.keep_dead_letters(%(workflow)s, %(letters)s::jsonb, false, %(now)s);
+
+-- name: resolve_dead_letters
+-- A run has reached its end: what was due when it began and did not fail again is done. So is what
+-- QStash could not deliver of a workflow that comes again in a minute, whose letter has its name.
+update public.dead_letters
+set status = 'resolved', next_attempt_at = null, updated_at = %(now)s
+where workflow = %(workflow)s and status = 'pending' and next_attempt_at <= %(began)s
+      and item <> all (%(still)s::text[])
+   or workflow = 'qstash' and item = %(workflow)s and status in ('pending', 'manual_review');
 
 -- name: audit_operator
 -- An operator started a workflow by hand with CRON_SECRET.

@@ -1,7 +1,8 @@
 """One run of a workflow as its service sees it, and what the service answers.
 
 A service works item by item until it is done or `out_of_time`; then it answers a `next_cursor` and
-the edge publishes a continuation. An item that fails is recorded with `fail` and the run goes on.
+the edge publishes a continuation. An item that fails is recorded with `fail` and the run goes on;
+one that failed before is worked on when `skips` says no.
 """
 
 import time
@@ -19,14 +20,16 @@ WORK_S = 20.0
 
 @dataclass(kw_only=True)
 class Run:
-    """A claimed slot of a workflow."""
+    """A claimed slot of a workflow. `waiting` are the items whose dead letters are not due."""
 
     id: uuid.UUID
     name: str
     slot: datetime
     call: Call
     cursor: Mapping[str, Any] = field(default_factory=dict)
-    failures: list[tuple[str, str]] = field(default_factory=list)
+    waiting: frozenset[str] = frozenset()
+    failures: dict[str, str] = field(default_factory=dict)
+    skipped: set[str] = field(default_factory=set)
     _began: float = field(default_factory=time.monotonic)
 
     @property
@@ -36,7 +39,13 @@ class Run:
 
     def fail(self, item: str, error: Exception) -> None:
         """Put an item on the dead-letter table, with the run, and go on."""
-        self.failures.append((item, f"{type(error).__name__}: {error}"[:500]))
+        self.failures[item] = f"{type(error).__name__}: {error}"[:500]
+
+    def skips(self, item: str) -> bool:
+        """Whether an item that failed before is left alone: its retry is not due, or a human's."""
+        if item in self.waiting:
+            self.skipped.add(item)
+        return item in self.waiting
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,18 +16,33 @@ from presage.ops import alerts
 from presage.workflows.run import Outcome, Run
 
 LEASE_S = 60
+MAX_WAITING = 10_000
 _queries = beside(__file__)
 
+type Decision = Literal["run", "completed", "live"]
 type Status = Literal["completed", "partial", "failed"]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Whether a delivery may work, and on which run."""
+    """Whether a delivery may work, on which run, and the items that it leaves alone."""
 
     run_id: uuid.UUID
-    decision: Literal["run", "completed", "live"]
+    decision: Decision
     slot: datetime
+    waiting: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _ClaimRow:
+    run_id: uuid.UUID
+    decision: Decision
+    slot: datetime
+
+
+@dataclass(frozen=True)
+class _Item:
+    item: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,38 +59,53 @@ class Delivery:
 
 def begin(call: Call, delivery: Delivery) -> Claim:
     """Claim the delivery's slot under a lease of `LEASE_S` seconds."""
-    claim = connection.fetch_one(
+    claims, letters = connection.run(
         call,
-        _queries["begin_workflow_run"],
-        Claim,
-        {
-            "run_id": uuid.uuid4(),
-            "name": delivery.name,
-            "slot": delivery.slot,
-            "part": delivery.part,
-            "message_id": delivery.message_id,
-            "group_run_id": delivery.group_run_id,
-            "attempt": delivery.attempt,
-            "now": call.now,
-            "lease_s": LEASE_S,
-        },
+        [
+            (
+                _queries["begin_workflow_run"],
+                _ClaimRow,
+                {
+                    "run_id": uuid.uuid4(),
+                    "name": delivery.name,
+                    "slot": delivery.slot,
+                    "part": delivery.part,
+                    "message_id": delivery.message_id,
+                    "group_run_id": delivery.group_run_id,
+                    "attempt": delivery.attempt,
+                    "now": call.now,
+                    "lease_s": LEASE_S,
+                },
+            ),
+            (
+                _queries["list_waiting_letters"],
+                _Item,
+                {"workflow": delivery.name, "now": call.now, "limit": MAX_WAITING},
+            ),
+        ],
     )
-    if claim is None:
-        raise LookupError("begin_workflow_run always answers a row")
-    return claim
+    [claim] = claims
+    return Claim(
+        claim.run_id, claim.decision, claim.slot, frozenset(letter.item for letter in letters)
+    )
 
 
 def finish(run: Run, outcome: Outcome) -> Status:
-    """Record a run that reached its end, with the items that failed on the way."""
+    """Record a run that reached its end, with the items that failed on the way.
+
+    Where nothing is left for another slice, the dead letters that were due are resolved.
+    """
     status: Status = "partial" if run.failures else "completed"
-    statements: list[Statement[Any]] = [
-        (
-            _queries["record_dead_letter"],
-            None,
-            {"workflow": run.name, "item": item, "error": error, "now": clock.now()},
-        )
-        for item, error in run.failures
-    ]
+    now = clock.now()
+    statements: list[Statement[Any]] = []
+    if run.failures:
+        letters = [{"item": item, "error": error} for item, error in run.failures.items()]
+        kept = {"workflow": run.name, "letters": orjson.dumps(letters).decode(), "now": now}
+        statements.append((_queries["keep_dead_letters"], None, kept))
+    if outcome.next_cursor is None:
+        still = [*run.failures, *run.skipped]
+        done = {"workflow": run.name, "began": run.call.now, "still": still, "now": now}
+        statements.append((_queries["resolve_dead_letters"], None, done))
     statements.append(
         (
             _queries["finish_workflow_run"],
@@ -86,7 +116,7 @@ def finish(run: Run, outcome: Outcome) -> Status:
                 "counts": orjson.dumps(dict(outcome.counts)).decode(),
                 "error": None,
                 "next_cursor": _json(outcome.next_cursor),
-                "now": clock.now(),
+                "now": now,
             },
         )
     )

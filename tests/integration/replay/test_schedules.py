@@ -12,7 +12,9 @@ from qstash import QStash
 
 from infra import schedules
 from infra.local.homes import PROJECT_ROOT
+from infra.local.qstash_cron import next_slot_ms
 from presage.adapters.qstash import connected
+from presage.ops.watchdog import SCHEDULED
 from presage.routes import ROUTES
 from tests.integration.local.conftest import run_module
 
@@ -43,6 +45,15 @@ def test_every_row_is_a_workflow_with_its_own_retries() -> None:
     assert [one.retries for one in wanted] == [ROUTES[stem].retries for stem in stems]
 
 
+def test_the_watchdog_expects_what_is_scheduled_and_a_slot_is_a_period() -> None:
+    rows = tomllib.loads(schedules.SCHEDULES_FILE.read_text(encoding="utf-8"))["schedule"]
+    assert [row["stem"] for row in rows] == list(SCHEDULED)
+    for row in rows:
+        first = next_slot_ms(row["cron"], 0)
+        period_ms = next_slot_ms(row["cron"], first) - first
+        assert (row["stem"], period_ms) == (row["stem"], ROUTES[row["stem"]].slot_s * 1000)
+
+
 def test_a_sync_makes_what_the_file_says_and_a_second_has_nothing_to_do(client: QStash) -> None:
     changes = schedules.sync(client, base_url=BASE_URL, stage="dev", dry_run=True)
     assert len(changes) == COUNT
@@ -57,6 +68,7 @@ def test_a_sync_makes_what_the_file_says_and_a_second_has_nothing_to_do(client: 
         )
     ]
     fast, monitor = found["presage-dev-group-fast"], found["presage-dev-market-monitor"]
+    assert fast.failure_callback == f"{BASE_URL}/workflows/delivery-failed"
     assert (fast.cron, fast.retries) == ("*/5 * * * *", 3)
     assert (monitor.cron, monitor.retries) == ("* * * * *", 0)
     assert fast.destination == f"{BASE_URL}/workflows/group-fast"

@@ -20,7 +20,10 @@ ORDER = "00000000-0000-4000-8000-000000000002"
 THING = "00000000-0000-4000-8000-000000000003"
 SIGNER = "0x" + "b2" * 32
 # These call other services: their own tests start those.
-CALL_OUT = {"execute_crypto", "update_exchange_rate", "group_fast", "group_hourly", "group_daily"}
+CALL_OUT = {
+    *("execute_crypto", "update_exchange_rate", "schedule_watchdog"),
+    *("group_fast", "group_hourly", "group_daily"),
+}
 
 # What changes something and leaves no row in the audit log.
 SILENT = {
@@ -138,6 +141,8 @@ def _thing(platform: Platform, user: Wallet, stem: str) -> str:  # noqa: PLR0911
         case "resolve_escalation":
             ticket = {"title": "My deposit", "message": "It is not there."}
             return str(platform.call("create_ticket", token=user.token, body=ticket).data["id"])
+        case "retry_dead_letter" | "discard_dead_letter":
+            return str(platform.dead_letter("cleanup", "clean_outbox"))
     return THING
 
 

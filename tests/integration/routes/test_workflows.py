@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,34 +30,66 @@ def _runs(platform: Platform) -> list[tuple[Any, ...]]:
         ).fetchall()
 
 
-def _signed(platform: Platform, signature: str, raw: bytes = b"") -> Answer:
+def _signed(
+    platform: Platform, signature: str, raw: bytes = b"", *, stem: str = "cleanup"
+) -> Answer:
     headers = {"upstash-signature": signature, "upstash-message-id": "msg_1"}
-    return platform.invoke("cleanup", platform.event("cleanup", raw=raw, headers=headers))
+    return platform.invoke(stem, platform.event(stem, raw=raw, headers=headers))
 
 
 def _url(stem: str = "cleanup") -> str:
     return config.get("PUBLIC_BASE_URL") + ROUTES[stem].path
 
 
-def test_what_qstash_did_not_sign_is_refused_and_leaves_no_row(platform: Platform) -> None:
+@pytest.mark.parametrize("stem", [one.stem for one in ROUTES.values() if one.auth == "qstash"])
+def test_what_qstash_did_not_sign_is_refused_and_leaves_no_row(
+    stem: str, module_platform: Platform
+) -> None:
+    platform = module_platform
+    url = config.get("PUBLIC_BASE_URL") + ROUTES[stem].path
+    other = _url("sweep_fees" if stem != "sweep_fees" else "cleanup")
     now = clock.now_ms() // 1000
-    good = sign_delivery(_url(), b"")
+    good = sign_delivery(url, b"")
     head, claims, signature = good.split(".")
+    body = b'{"slot": "2026-07-24T00:00:00Z"}'
+    before = _rows(platform)
     refused = {
-        "unsigned": platform.call("cleanup"),
-        "wrong key": _signed(platform, sign_delivery(_url(), b"", key="x" * 40)),
-        "expired": _signed(platform, sign_delivery(_url(), b"", exp=now - 31)),
-        "not yet": _signed(platform, sign_delivery(_url(), b"", nbf=now + 31)),
-        "another URL": _signed(platform, sign_delivery(_url("sweep_fees"), b"")),
-        "another body": _signed(platform, good, raw=b'{"slot": "2026-07-24T00:00:00Z"}'),
-        "another issuer": _signed(platform, sign_delivery(_url(), b"", iss="Upstart")),
-        "altered": _signed(platform, f"{head}.{claims[:-2]}AA.{signature}"),
-        "no algorithm": _signed(platform, f"eyJhbGciOiJub25lIn0.{claims}."),
-        "nonsense": _signed(platform, "a.b.c"),
+        "unsigned": platform.call(stem),
+        "empty": _signed(platform, "", stem=stem),
+        "wrong key": _signed(platform, sign_delivery(url, b"", key="x" * 40), stem=stem),
+        "expired": _signed(platform, sign_delivery(url, b"", exp=now - 31), stem=stem),
+        "not yet": _signed(platform, sign_delivery(url, b"", nbf=now + 31), stem=stem),
+        "another URL": _signed(platform, sign_delivery(other, b""), stem=stem),
+        "another host": _signed(
+            platform, sign_delivery(url.replace("127.0.0.1", "localhost"), b""), stem=stem
+        ),
+        "another body": _signed(platform, good, raw=body, stem=stem),
+        "its body left out": _signed(platform, sign_delivery(url, body), stem=stem),
+        "another issuer": _signed(platform, sign_delivery(url, b"", iss="Upstart"), stem=stem),
+        "altered": _signed(platform, f"{head}.{claims[:-2]}AA.{signature}", stem=stem),
+        "no algorithm": _signed(platform, f"eyJhbGciOiJub25lIn0.{claims}.", stem=stem),
+        "nonsense": _signed(platform, "a.b.c", stem=stem),
     }
     assert {name: answer.status for name, answer in refused.items()} == dict.fromkeys(refused, 401)
-    assert _runs(platform) == []
-    assert _signed(platform, good).status == 200
+    assert _rows(platform) == before
+
+
+def test_what_qstash_signed_is_served(platform: Platform) -> None:
+    assert _signed(platform, sign_delivery(_url(), b"")).status == 200
+
+
+def _rows(platform: Platform) -> dict[str, int]:
+    """How many rows each table has."""
+    with platform.database.connect() as owner:
+        names = [
+            name
+            for (name,) in owner.execute(
+                "select relname from pg_class where relnamespace = 'public'::regnamespace"
+                " and relkind = 'r'"
+            ).fetchall()
+        ]
+        counts = (f"select '{name}', count(*) from {name}" for name in names)  # noqa: S608 - ours
+        return dict(owner.execute(" union all ".join(counts).encode()).fetchall())
 
 
 def test_the_next_key_is_taken_during_a_rotation(platform: Platform) -> None:
@@ -108,6 +141,38 @@ def test_a_live_run_is_left_alone_and_a_crashed_one_taken_over(platform: Platfor
     assert _runs(platform) == [("price_snapshot", "completed", 2)]
 
 
+@pytest.mark.parametrize("is_one_message", [True, False])
+def test_of_twenty_duplicates_at_once_one_works(
+    platform: Platform, admin: Wallet, *, is_one_message: bool
+) -> None:
+    """The one that works is held up at a market's lock, so that the others meet it alive."""
+    market = platform.active_market(admin, admin)
+    platform.advance(86_400)
+    headers = {"upstash-message-id": "msg_twenty"} if is_one_message else {}
+
+    def deliver(_: int) -> Answer:
+        try:
+            return platform.deliver("market_close_check", **headers)
+        finally:
+            platform.close()
+
+    with platform.database.connect() as holder, ThreadPoolExecutor(20) as pool:
+        holder.autocommit = False
+        holder.execute("select from markets where id = %s for update", (market,))
+        deliveries = [pool.submit(deliver, number) for number in range(20)]
+        done = 0
+        while done < 19:
+            time.sleep(0.05)
+            done = sum(one.done() for one in deliveries)
+        holder.rollback()
+        answers = [one.result() for one in deliveries]
+    assert sorted(one.status for one in answers) == [200] + [503] * 19
+    [worked] = [one for one in answers if one.status == 200]
+    assert worked.data["counts"]["closed"] == 1
+    assert _runs(platform) == [("market_close_check", "completed", 1)]
+    assert deliver(0).data["duplicate"] is True
+
+
 def test_a_failed_run_runs_again(platform: Platform) -> None:
     with platform.database.connect() as owner:
         owner.execute("alter function public.snapshot_prices rename to hidden")
@@ -150,7 +215,7 @@ def test_one_failing_item_stops_none(
     for market in (good, bad):
         platform.order(trader, market, side="BUY", price=0.5, size=10)
     platform.advance(86_400)
-    monkeypatch.setenv("STATEMENT_TIMEOUT_MS", "300")
+    monkeypatch.setenv("WORKER_STATEMENT_TIMEOUT_MS", "300")
     with platform.database.connect() as owner:
         owner.autocommit = False
         owner.execute("select from markets where id = %s for update", (bad,))
