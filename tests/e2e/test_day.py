@@ -34,7 +34,7 @@ ADMIN, ALICE, BOB = (Wallet(f"day {name}") for name in ("admin", "alice", "bob")
 # four times, with 5, 10 and 20 minutes between.
 NIGHT_MIN = 290
 QUIET_MIN = 80
-FAULTS = {"fail": 10, "duplicate": 20, "seed": 20}
+FAULTS = {"fail": 10, "lose_answer": 5, "duplicate": 20, "seed": 20}
 FAILING = "cleanup_expired_deposits"
 
 

@@ -38,7 +38,8 @@ def _serve(
             "UPSTASH_REDIS_REST_URL": redis_url,
             "UPSTASH_REDIS_REST_TOKEN": REDIS_TOKEN,
             "QSTASH_TOKEN": "unused",
-            "QSTASH_URL": "http://127.0.0.1:9",  # nobody listens: a test that publishes brings its own
+            # Nobody listens there: a test that publishes brings its own.
+            "QSTASH_URL": "http://127.0.0.1:9",
             "QSTASH_CURRENT_SIGNING_KEY": CURRENT_KEY,
             "QSTASH_NEXT_SIGNING_KEY": NEXT_KEY,
             "PUBLIC_BASE_URL": PUBLIC_BASE_URL,
