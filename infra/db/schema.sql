@@ -6228,8 +6228,6 @@ CREATE INDEX transfers_out_of_people ON public.transfers USING btree (debit_acco
 
 CREATE INDEX user_daily_stats_by_day ON public.user_daily_stats USING btree (day);
 
-CREATE INDEX users_by_creation ON public.users USING btree (created_at);
-
 CREATE INDEX users_newest_first ON public.users USING btree (created_at DESC, id DESC);
 
 CREATE UNIQUE INDEX users_own_their_email_alone ON public.users USING btree (lower(email));

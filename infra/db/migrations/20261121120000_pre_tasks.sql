@@ -50,7 +50,6 @@ create table user_daily_stats (
 );
 create index user_daily_stats_by_day on user_daily_stats (day);
 
-create index users_by_creation on users (created_at);
 create index markets_settled_by_time on markets (settled_at) where settled_at is not null;
 
 -- Between these a market's tick follows its volatility.

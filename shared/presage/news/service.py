@@ -47,7 +47,7 @@ def execute_news(run: Run) -> Outcome:
             added = _take(run.call, url)
         except (PresageError, psycopg.Error) as error:
             metrics.count("NewsFeedFailures", feed=urlsplit(url).hostname or "unknown")
-            run.fail(f"feed:{url}"[:500], error)
+            run.fail(f"feed:{_shown(url)}", error)
         else:
             unchanged += added is None
             kept += added or 0
@@ -70,6 +70,12 @@ def list_news(call: Call, request: ListNews) -> Page[NewsItem]:
     full = len(rows) == request.limit
     next_cursor = encode([rows[-1].published_at.isoformat(), rows[-1].id]) if full else None
     return Page(rows, Pagination(limit=request.limit, next_cursor=next_cursor))
+
+
+def _shown(url: str) -> str:
+    """An address without its query, which may hold the key to a paid feed."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}{parts.path}"[:500]
 
 
 def _take(call: Call, url: str) -> int | None:
