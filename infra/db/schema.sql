@@ -2122,6 +2122,9 @@ CREATE FUNCTION public.keep_dead_letters(p_workflow text, p_letters jsonb, p_kee
     AS $$
 declare
     c_backoff_minutes constant integer[] := '{5,10,20}';
+    v_waited text[] := array(
+        select d.item from public.dead_letters as d
+        where d.workflow = p_workflow and d.status = 'manual_review');
 begin
     insert into public.dead_letters as d
         (workflow, item, payload, error, failures, status, next_attempt_at, created_at, updated_at)
@@ -2155,6 +2158,12 @@ begin
             ) as s
         ) as n
     );
+    perform public.raise_alert('dead_letter', 'HIGH',
+        left(format('dead_letter:%s:%s', d.workflow, d.item), 165),
+        jsonb_build_object('workflow', d.workflow, 'item', d.item, 'retries', d.retries), p_now)
+    from public.dead_letters as d
+    join jsonb_to_recordset(p_letters) as l (item text) on l.item = d.item
+    where d.workflow = p_workflow and d.status = 'manual_review' and d.item <> all (v_waited);
 end;
 $$;
 
@@ -5244,7 +5253,8 @@ CREATE TABLE public.daily_reports (
     day date NOT NULL,
     facts jsonb NOT NULL,
     markdown text NOT NULL,
-    created_at timestamp with time zone NOT NULL
+    created_at timestamp with time zone NOT NULL,
+    channels text[] DEFAULT '{}'::text[] NOT NULL
 );
 
 ALTER TABLE public.dead_letters ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (

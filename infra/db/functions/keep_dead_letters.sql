@@ -4,6 +4,7 @@
 -- under review, is counted and its time stays. Minutes are cut off, so that a workflow of every five
 -- minutes meets its item in the next run and not in the one after. What was resolved or discarded
 -- and fails again begins anew, except p_keeps_retries: then it had only been handed over.
+-- The operators are alerted when an item begins to wait for them.
 create or replace function public.keep_dead_letters(
     p_workflow text, p_letters jsonb, p_keeps_retries boolean, p_now timestamptz
 ) returns void
@@ -11,6 +12,9 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
     c_backoff_minutes constant integer[] := '{5,10,20}';
+    v_waited text[] := array(
+        select d.item from public.dead_letters as d
+        where d.workflow = p_workflow and d.status = 'manual_review');
 begin
     insert into public.dead_letters as d
         (workflow, item, payload, error, failures, status, next_attempt_at, created_at, updated_at)
@@ -44,6 +48,12 @@ begin
             ) as s
         ) as n
     );
+    perform public.raise_alert('dead_letter', 'HIGH',
+        left(format('dead_letter:%s:%s', d.workflow, d.item), 165),
+        jsonb_build_object('workflow', d.workflow, 'item', d.item, 'retries', d.retries), p_now)
+    from public.dead_letters as d
+    join jsonb_to_recordset(p_letters) as l (item text) on l.item = d.item
+    where d.workflow = p_workflow and d.status = 'manual_review' and d.item <> all (v_waited);
 end;
 $$;
 revoke all on function public.keep_dead_letters from public;

@@ -100,6 +100,26 @@ def send(channel: Channel, message: AlertMessage) -> None:
             breaker.guarded("pagerduty", lambda: _pagerduty(message))
 
 
+def tell(channel: Channel, title: str, text: str) -> None:
+    """Tell a channel of people something that is no alert; PagerDuty wakes, and takes none.
+
+    Raises:
+        UpstreamError: it did not take the message, and may later.
+        UnprocessableError: it refused the message, or takes alerts only.
+    """
+    match channel:
+        case "slack":
+            breaker.guarded("slack", lambda: _slack_text(title, text))
+        case "email":
+            email.send(email.Email(to=config.get("OPS_EMAIL"), subject=_one_line(title), text=text))
+        case "pagerduty":
+            raise UnprocessableError("PagerDuty takes alerts only.")
+
+
+def _slack_text(title: str, text: str) -> None:
+    _post("slack", config.get("SLACK_WEBHOOK_URL"), slack_text(title, text), HTTPStatus.OK)
+
+
 def slack_text(title: str, text: str) -> dict[str, Any]:
     """A webhook's body for a title and plain text (which Slack would read as markup, unescaped)."""
     return {

@@ -69,6 +69,15 @@ insert into public.daily_reports (day, facts, markdown, created_at)
 values (%(day)s, %(facts)s::jsonb, %(markdown)s, %(now)s)
 on conflict (day) do nothing;
 
+-- name: report_to_tell
+-- A day's report as it stands, and who has it already.
+select markdown, channels from public.daily_reports where day = %(day)s;
+
+-- name: note_report_channel
+-- One channel has taken a day's report: it is not told again.
+update public.daily_reports set channels = array_append(channels, %(channel)s::text)
+where day = %(day)s and not %(channel)s::text = any (channels);
+
 -- name: list_reports
 -- One page of reports, newest first.
 select r.day as date, r.created_at

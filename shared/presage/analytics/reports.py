@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 
 from presage import config
+from presage.adapters import alert_channels
+from presage.adapters.alert_channels import Channel
 from presage.analytics.models import (
     ListReports,
     Report,
@@ -18,7 +20,7 @@ from presage.analytics.service import roll_up_open_days
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
-from presage.errors import NotFoundError, ValidationFailedError
+from presage.errors import NotFoundError, PresageError, ValidationFailedError
 from presage.money import MICROS, show
 from presage.paging import decode, encode
 from presage.schema import Document, Page, Pagination, prefers
@@ -27,6 +29,7 @@ from presage.workflows.run import Outcome, Run
 MARKETS_SHOWN = 10
 # Late commits of the day are in by then: public.roll_up_day() makes it final after as long.
 WAIT_S = 60
+CHANNELS: tuple[Channel, ...] = ("slack", "email")
 _queries = beside(__file__)
 
 
@@ -53,6 +56,12 @@ class _Facts:
 
 
 @dataclass(frozen=True)
+class _Untold:
+    markdown: str
+    channels: list[Channel]
+
+
+@dataclass(frozen=True)
 class _Stored:
     day: dt.date
     facts: dict[str, Any]
@@ -60,7 +69,7 @@ class _Stored:
 
 
 def daily_report(run: Run) -> Outcome:
-    """Write the report of the day before the slot, once its statistics are final."""
+    """Write the report of the day before the slot, once its statistics are final, and tell it."""
     call = run.call
     day = run.slot.date() - dt.timedelta(days=1)
     rolled = roll_up_open_days(run)
@@ -92,7 +101,25 @@ def daily_report(run: Run) -> Outcome:
             "now": call.now,
         },
     )
+    _tell(run, day)
     return Outcome(counts={"reports": kept})
+
+
+def _tell(run: Run, day: dt.date) -> None:
+    """Send a report to Slack and by mail, each once; a channel that fails is a failed item."""
+    report = connection.fetch_one(run.call, _queries["report_to_tell"], _Untold, {"day": day})
+    if report is None:
+        return
+    for channel in CHANNELS:
+        if channel in report.channels or not alert_channels.is_configured(channel):
+            continue
+        try:
+            alert_channels.tell(channel, f"Presage on {day}", report.markdown)
+        except PresageError as error:
+            run.fail(f"{day}:{channel}", error)
+            continue
+        note = {"day": day, "channel": channel}
+        connection.run(run.call, [(_queries["note_report_channel"], None, note)])
 
 
 def list_reports(call: Call, request: ListReports) -> Page[ReportSummary]:

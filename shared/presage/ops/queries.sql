@@ -162,6 +162,14 @@ delete from public.news_items where id in (
     where published_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
 );
 
+-- name: clean_dead_letters
+-- Dead letters that were settled over 90 days ago.
+delete from public.dead_letters where id in (
+    select id from public.dead_letters
+    where status in ('resolved', 'discarded')
+      and updated_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
+);
+
 -- name: clean_alerts
 -- Alerts that were last raised over 90 days ago.
 delete from public.ops_alerts where id in (

@@ -26,6 +26,7 @@ _CLEANINGS = (
     "clean_workflow_runs",
     "clean_outbox",
     "clean_price_feeds",
+    "clean_dead_letters",
     "clean_alerts",
     "clean_read_notifications",
     "clean_notifications",
