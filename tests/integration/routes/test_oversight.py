@@ -109,10 +109,11 @@ def test_the_figures_are_those_of_the_tables(
     platform.call("create_ticket", token=trader.token, body={"title": "a", "message": "b"})
     with platform.database.connect() as owner:
         owner.execute(
-            "insert into dead_letters (workflow, item, error, failures, status, created_at,"
-            " updated_at) values ('cleanup', '1', 'x', 1, 'pending', now(), now()),"
-            " ('cleanup', '2', 'x', 1, 'manual_review', now(), now()),"
-            " ('cleanup', '3', 'x', 1, 'resolved', now(), now())"
+            "insert into dead_letters (workflow, item, error, failures, status, next_attempt_at,"
+            " created_at, updated_at) values"
+            " ('cleanup', '1', 'x', 1, 'pending', now(), now(), now()),"
+            " ('cleanup', '2', 'x', 1, 'manual_review', null, now(), now()),"
+            " ('cleanup', '3', 'x', 1, 'resolved', null, now(), now())"
         )
         outbox = owner.execute("select count(*) from outbox where published_at is null").fetchone()
         owner.execute("alter function public.snapshot_prices rename to hidden")
@@ -150,7 +151,7 @@ def test_a_market_that_cannot_be_finalized_is_told(
     slug = platform.call("get_market", market_id=market).data["slug"]
     facts = {"marketId": market, "slug": slug, "state": "RESOLVING"}
     assert _alerts(platform) == [("transition_overdue", "HIGH", 2, facts)]
-    _monitor(platform)
+    _monitor(platform, 600)  # as a dead letter it waits for ten minutes
     assert platform.call("get_market", market_id=market).data["state"] == "FINALIZED"
     _monitor(platform)
     assert _alerts(platform) == [("transition_overdue", "HIGH", 2, facts)]
