@@ -2776,6 +2776,7 @@ $_$;
 CREATE FUNCTION public.notify_closing_markets(p_now timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
+    SET work_mem TO '64MB'
     AS $$
 declare
     v_told integer;
@@ -2786,6 +2787,7 @@ begin
     from public.markets m
     join public.follows f on f.market_id = m.id and f.notify_on_close
     where m.state = 'ACTIVE' and m.closes_at > p_now and m.closes_at <= p_now + interval '1 hour'
+    order by m.id, f.user_id
     on conflict do nothing;
     get diagnostics v_told = row_count;
     return v_told;
@@ -3806,6 +3808,7 @@ $$;
 CREATE FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
+    SET work_mem TO '64MB'
     AS $$
 declare
     v_taken integer;
@@ -3845,6 +3848,7 @@ begin
         join public.follows w on w.market_id = t.market_id and w.notify_on_trade
         where t.micros > p_large_micros
           and w.user_id <> (t.payload #>> '{order,user_id}')::uuid
+        order by w.market_id, w.user_id
     ),
     resolved as (
         insert into public.notifications (user_id, type, market_id, created_at)
@@ -3852,6 +3856,7 @@ begin
         from claimed c
         join public.follows w on w.market_id = c.market_id and w.notify_on_resolve
         where c.topic = 'market_state' and c.payload ->> 'newState' = 'FINALIZED'
+        order by w.market_id, w.user_id
         on conflict do nothing
     ),
     settled as (
@@ -6176,13 +6181,11 @@ CREATE INDEX markets_unsettled ON public.markets USING btree (finalized_at) WHER
 
 CREATE INDEX news_items_by_time ON public.news_items USING btree (published_at DESC, id DESC);
 
-CREATE INDEX notifications_by_age ON public.notifications USING btree (created_at);
+CREATE INDEX notifications_by_age ON public.notifications USING brin (created_at);
 
 CREATE INDEX notifications_by_user ON public.notifications USING btree (user_id, id DESC);
 
 CREATE UNIQUE INDEX notifications_of_a_market_are_sent_once ON public.notifications USING btree (market_id, user_id, type) WHERE (type = ANY (ARRAY['market_closing_soon'::text, 'market_resolved'::text]));
-
-CREATE INDEX notifications_unread ON public.notifications USING btree (user_id, id DESC) WHERE (read_at IS NULL);
 
 CREATE INDEX ops_alerts_by_fingerprint ON public.ops_alerts USING btree (fingerprint, first_seen_at DESC);
 
@@ -6358,9 +6361,6 @@ ALTER TABLE ONLY public.markets
 
 ALTER TABLE ONLY public.markets
     ADD CONSTRAINT markets_proposed_by_fkey FOREIGN KEY (proposed_by) REFERENCES public.users(id);
-
-ALTER TABLE ONLY public.notifications
-    ADD CONSTRAINT notifications_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.ops_alerts
     ADD CONSTRAINT ops_alerts_acknowledged_by_fkey FOREIGN KEY (acknowledged_by) REFERENCES public.users(id);

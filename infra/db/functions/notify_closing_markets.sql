@@ -1,6 +1,7 @@
--- Tells the followers of markets that close within an hour, each once, in one statement.
+-- Tells the followers of markets that close within an hour, each once, in one statement. In the order
+-- of its indexes, each page of which is touched once, and sorted in memory.
 create or replace function public.notify_closing_markets(p_now timestamptz) returns integer
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = '' set work_mem = '64MB'
 as $$
 declare
     v_told integer;
@@ -11,6 +12,7 @@ begin
     from public.markets m
     join public.follows f on f.market_id = m.id and f.notify_on_close
     where m.state = 'ACTIVE' and m.closes_at > p_now and m.closes_at <= p_now + interval '1 hour'
+    order by m.id, f.user_id
     on conflict do nothing;
     get diagnostics v_told = row_count;
     return v_told;

@@ -1,12 +1,12 @@
 -- Why: what the exchange says in its outbox becomes notifications, in the transaction that marks it
 -- as published: each row once, whatever is killed or delivered twice. Set-based: a market with
--- 100,000 followers is one statement. A maker is told when its order is filled to the end; a taker
+-- 100,000 followers is one statement, in the order of its indexes and sorted in memory. A maker is told when its order is filled to the end; a taker
 -- knew from its answer. p_large_micros is what makes a trade large, by a taker order's volume.
 -- Answers how many rows were taken; fewer than p_limit means that none is left.
 create or replace function public.relay_outbox(
     p_limit integer, p_large_micros bigint, p_now timestamptz
 ) returns integer
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = '' set work_mem = '64MB'
 as $$
 declare
     v_taken integer;
@@ -46,6 +46,7 @@ begin
         join public.follows w on w.market_id = t.market_id and w.notify_on_trade
         where t.micros > p_large_micros
           and w.user_id <> (t.payload #>> '{order,user_id}')::uuid
+        order by w.market_id, w.user_id
     ),
     resolved as (
         insert into public.notifications (user_id, type, market_id, created_at)
@@ -53,6 +54,7 @@ begin
         from claimed c
         join public.follows w on w.market_id = c.market_id and w.notify_on_resolve
         where c.topic = 'market_state' and c.payload ->> 'newState' = 'FINALIZED'
+        order by w.market_id, w.user_id
         on conflict do nothing
     ),
     settled as (
