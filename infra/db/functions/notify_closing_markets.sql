@@ -1,4 +1,4 @@
--- Tells the followers of markets that close within an hour, each once, in one statement. In the order
+-- Tells the followers of markets that close within an hour, each once, in one statement: in the order
 -- of its indexes, each page of which is touched once, and sorted in memory.
 create or replace function public.notify_closing_markets(p_now timestamptz) returns integer
 language plpgsql volatile security definer set search_path = '' set work_mem = '64MB'

@@ -1,7 +1,8 @@
 -- Why: what the exchange says in its outbox becomes notifications, in the transaction that marks it
 -- as published: each row once, whatever is killed or delivered twice. Set-based: a market with
--- 100,000 followers is one statement, in the order of its indexes and sorted in memory. A maker is told when its order is filled to the end; a taker
--- knew from its answer. p_large_micros is what makes a trade large, by a taker order's volume.
+-- 100,000 followers is one statement, in the order of its indexes and sorted in memory. A maker is
+-- told when its order is filled to the end; a taker knew from its answer. p_large_micros is what
+-- makes a trade large, by a taker order's volume.
 -- Answers how many rows were taken; fewer than p_limit means that none is left.
 create or replace function public.relay_outbox(
     p_limit integer, p_large_micros bigint, p_now timestamptz
