@@ -15,7 +15,7 @@ Zone = Literal["api", "admin", "worker"]
 class Actor:
     """A signed-in caller: by a session, which may do all that its user may, or by an API key.
 
-    `session_hash` is the hash of what the caller showed. `scopes` is what a key is good for now,
+    `session_hash` is the hash of what the caller showed. `scopes` is what a key may do at present,
     or None for a session.
     """
 
