@@ -5196,6 +5196,29 @@ CREATE TABLE public.accounts (
 )
 WITH (fillfactor='50');
 
+CREATE TABLE public.aggregation_results (
+    id bigint NOT NULL,
+    market_id uuid NOT NULL,
+    kind text NOT NULL,
+    yes numeric(40,0) NOT NULL,
+    no numeric(40,0) NOT NULL,
+    percentage_bps integer NOT NULL,
+    passed boolean NOT NULL,
+    purpose text,
+    signature text,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT aggregation_results_share_is_one CHECK (((percentage_bps >= 0) AND (percentage_bps <= 10000)))
+);
+
+ALTER TABLE public.aggregation_results ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.aggregation_results_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.api_keys (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -5254,6 +5277,120 @@ CREATE TABLE public.bookmarks (
     created_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.chain_cursors (
+    programme text NOT NULL,
+    slot bigint NOT NULL,
+    signature text NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.chain_events (
+    id bigint NOT NULL,
+    signature text NOT NULL,
+    ordinal integer NOT NULL,
+    slot bigint NOT NULL,
+    tx_index integer NOT NULL,
+    block_time timestamp with time zone NOT NULL,
+    event_type text NOT NULL,
+    market text,
+    wallet text,
+    data jsonb NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT chain_events_have_a_place CHECK (((slot >= 0) AND (tx_index >= 0) AND (ordinal >= 0)))
+);
+
+ALTER TABLE public.chain_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.chain_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.chain_markets (
+    market text NOT NULL,
+    market_id uuid NOT NULL,
+    creator text,
+    state text NOT NULL,
+    state_order bigint[] NOT NULL,
+    b_parameter numeric(20,0),
+    initial_liquidity numeric(20,0),
+    shares_yes numeric(20,0),
+    shares_no numeric(20,0),
+    price_yes numeric(20,0),
+    volume numeric(40,0) DEFAULT 0 NOT NULL,
+    trades integer DEFAULT 0 NOT NULL,
+    likes bigint,
+    dislikes bigint,
+    resolver text,
+    proposed_outcome boolean,
+    final_outcome boolean,
+    evidence_hash text,
+    dispute_initiator text,
+    was_disputed boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone,
+    approved_at timestamp with time zone,
+    activated_at timestamp with time zone,
+    resolved_at timestamp with time zone,
+    disputed_at timestamp with time zone,
+    finalized_at timestamp with time zone,
+    cancelled_at timestamp with time zone
+);
+
+CREATE TABLE public.chain_positions (
+    market text NOT NULL,
+    wallet text NOT NULL,
+    shares_yes numeric(40,0) DEFAULT 0 NOT NULL,
+    shares_no numeric(40,0) DEFAULT 0 NOT NULL,
+    paid numeric(40,0) DEFAULT 0 NOT NULL,
+    received numeric(40,0) DEFAULT 0 NOT NULL,
+    trades integer DEFAULT 0 NOT NULL,
+    claimed numeric(40,0) DEFAULT 0 NOT NULL,
+    has_claimed boolean DEFAULT false NOT NULL
+);
+
+CREATE TABLE public.chain_trades (
+    signature text NOT NULL,
+    ordinal integer NOT NULL,
+    slot bigint NOT NULL,
+    tx_index integer NOT NULL,
+    market text NOT NULL,
+    wallet text NOT NULL,
+    side text NOT NULL,
+    outcome boolean NOT NULL,
+    shares numeric(20,0) NOT NULL,
+    amount numeric(20,0) NOT NULL,
+    price_yes numeric(20,0) NOT NULL,
+    traded_at timestamp with time zone NOT NULL,
+    CONSTRAINT chain_trades_side_is_known CHECK ((side = ANY (ARRAY['buy'::text, 'sell'::text])))
+);
+
+CREATE TABLE public.chain_transactions (
+    id uuid NOT NULL,
+    purpose text NOT NULL,
+    market_id uuid,
+    signature text NOT NULL,
+    raw bytea NOT NULL,
+    last_valid_block_height bigint NOT NULL,
+    status text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    error text,
+    next_attempt_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT chain_transactions_status_is_known CHECK ((status = ANY (ARRAY['built'::text, 'sent'::text, 'confirmed'::text, 'finalized'::text, 'expired'::text, 'failed'::text])))
+);
+
+CREATE TABLE public.chain_votes (
+    market text NOT NULL,
+    wallet text NOT NULL,
+    kind text NOT NULL,
+    vote boolean NOT NULL,
+    voted_at timestamp with time zone NOT NULL,
+    CONSTRAINT chain_votes_kind_is_known CHECK ((kind = ANY (ARRAY['proposal'::text, 'dispute'::text])))
+);
+
 CREATE TABLE public.daily_reports (
     day date NOT NULL,
     facts jsonb NOT NULL,
@@ -5269,6 +5406,33 @@ ALTER TABLE public.dead_letters ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.discrepancies (
+    id bigint NOT NULL,
+    market_id uuid,
+    subject text NOT NULL,
+    field text NOT NULL,
+    ours text,
+    theirs text,
+    slot bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.discrepancies ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.discrepancies_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.dispute_weights (
+    market_id uuid NOT NULL,
+    wallet text NOT NULL,
+    weight numeric(40,0) NOT NULL,
+    CONSTRAINT dispute_weights_are_not_negative CHECK ((weight >= (0)::numeric))
 );
 
 ALTER TABLE public.escalations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -5882,6 +6046,28 @@ CREATE TABLE public.venue_credentials (
     CONSTRAINT venue_credentials_venue_is_known CHECK ((venue = 'polymarket'::text))
 );
 
+CREATE TABLE public.vote_tallies (
+    market_id uuid NOT NULL,
+    kind text NOT NULL,
+    fence bigint DEFAULT 0 NOT NULL,
+    leased_until timestamp with time zone,
+    told_yes numeric(40,0),
+    told_no numeric(40,0),
+    failures integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone
+);
+
+CREATE TABLE public.votes (
+    id uuid NOT NULL,
+    market_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    wallet text NOT NULL,
+    kind text NOT NULL,
+    vote boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT votes_kind_is_known CHECK ((kind = ANY (ARRAY['proposal'::text, 'dispute'::text])))
+);
+
 CREATE TABLE public.workflow_runs (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -5918,6 +6104,9 @@ ALTER TABLE ONLY public.accounts
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.aggregation_results
+    ADD CONSTRAINT aggregation_results_have_ids PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_hash_is_used_once UNIQUE (key_hash);
 
@@ -5933,6 +6122,36 @@ ALTER TABLE ONLY public.auth_challenges
 ALTER TABLE ONLY public.bookmarks
     ADD CONSTRAINT bookmarks_pkey PRIMARY KEY (user_id, market_id);
 
+ALTER TABLE ONLY public.chain_cursors
+    ADD CONSTRAINT chain_cursors_are_one_each PRIMARY KEY (programme);
+
+ALTER TABLE ONLY public.chain_events
+    ADD CONSTRAINT chain_events_are_kept_once UNIQUE (signature, ordinal);
+
+ALTER TABLE ONLY public.chain_events
+    ADD CONSTRAINT chain_events_have_ids PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.chain_markets
+    ADD CONSTRAINT chain_markets_are_one_market_each UNIQUE (market_id);
+
+ALTER TABLE ONLY public.chain_markets
+    ADD CONSTRAINT chain_markets_have_ids PRIMARY KEY (market);
+
+ALTER TABLE ONLY public.chain_positions
+    ADD CONSTRAINT chain_positions_have_ids PRIMARY KEY (market, wallet);
+
+ALTER TABLE ONLY public.chain_trades
+    ADD CONSTRAINT chain_trades_have_ids PRIMARY KEY (signature, ordinal);
+
+ALTER TABLE ONLY public.chain_transactions
+    ADD CONSTRAINT chain_transactions_have_ids PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.chain_transactions
+    ADD CONSTRAINT chain_transactions_have_one_signature UNIQUE (signature);
+
+ALTER TABLE ONLY public.chain_votes
+    ADD CONSTRAINT chain_votes_are_cast_once PRIMARY KEY (market, wallet, kind);
+
 ALTER TABLE ONLY public.daily_reports
     ADD CONSTRAINT daily_reports_pkey PRIMARY KEY (day);
 
@@ -5944,6 +6163,12 @@ ALTER TABLE ONLY public.dead_letters
 
 ALTER TABLE ONLY public.deposits
     ADD CONSTRAINT deposits_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.discrepancies
+    ADD CONSTRAINT discrepancies_have_ids PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.dispute_weights
+    ADD CONSTRAINT dispute_weights_are_one_each PRIMARY KEY (market_id, wallet);
 
 ALTER TABLE ONLY public.escalations
     ADD CONSTRAINT escalations_are_opened_once_per_subject UNIQUE (kind, subject);
@@ -6080,6 +6305,15 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.venue_credentials
     ADD CONSTRAINT venue_credentials_pkey PRIMARY KEY (user_id, venue);
 
+ALTER TABLE ONLY public.vote_tallies
+    ADD CONSTRAINT vote_tallies_are_one_each PRIMARY KEY (market_id, kind);
+
+ALTER TABLE ONLY public.votes
+    ADD CONSTRAINT votes_are_cast_once UNIQUE (market_id, wallet, kind);
+
+ALTER TABLE ONLY public.votes
+    ADD CONSTRAINT votes_have_ids PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.withdrawals
     ADD CONSTRAINT withdrawals_pkey PRIMARY KEY (id);
 
@@ -6099,6 +6333,8 @@ CREATE INDEX accounts_by_market ON public.accounts USING btree (market_id) WHERE
 
 CREATE INDEX accounts_by_user ON public.accounts USING btree (user_id) WHERE (user_id IS NOT NULL);
 
+CREATE INDEX aggregation_results_of_market ON public.aggregation_results USING btree (market_id, id DESC);
+
 CREATE INDEX api_keys_by_user ON public.api_keys USING btree (user_id, created_at DESC, id DESC);
 
 CREATE INDEX api_keys_over ON public.api_keys USING btree (LEAST(revoked_at, expires_at));
@@ -6108,6 +6344,16 @@ CREATE INDEX audit_log_by_actor ON public.audit_log USING btree (actor_id, creat
 CREATE INDEX audit_log_by_resource ON public.audit_log USING btree (resource, resource_id, created_at DESC);
 
 CREATE INDEX auth_challenges_by_expiry ON public.auth_challenges USING btree (expires_at);
+
+CREATE INDEX chain_positions_of_wallet ON public.chain_positions USING btree (wallet);
+
+CREATE INDEX chain_trades_of_market ON public.chain_trades USING btree (market, traded_at DESC);
+
+CREATE INDEX chain_trades_of_wallet ON public.chain_trades USING btree (wallet, traded_at DESC);
+
+CREATE INDEX chain_transactions_due ON public.chain_transactions USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['built'::text, 'sent'::text, 'confirmed'::text]));
+
+CREATE UNIQUE INDEX chain_transactions_live_once ON public.chain_transactions USING btree (purpose, market_id) NULLS NOT DISTINCT WHERE (status = ANY (ARRAY['built'::text, 'sent'::text, 'confirmed'::text]));
 
 CREATE INDEX dead_letters_due ON public.dead_letters USING btree (next_attempt_at) WHERE (status = 'pending'::text);
 
@@ -6247,6 +6493,8 @@ CREATE UNIQUE INDEX users_own_their_email_alone ON public.users USING btree (low
 
 CREATE INDEX users_super_admins ON public.users USING btree (id) WHERE (role = 'super_admin'::text);
 
+CREATE INDEX votes_of_user ON public.votes USING btree (user_id, created_at DESC);
+
 CREATE INDEX withdrawals_by_status ON public.withdrawals USING btree (status, seq);
 
 CREATE INDEX withdrawals_by_user ON public.withdrawals USING btree (user_id, seq DESC);
@@ -6275,6 +6523,9 @@ ALTER TABLE ONLY public.accounts
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
+ALTER TABLE ONLY public.aggregation_results
+    ADD CONSTRAINT aggregation_results_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
@@ -6284,11 +6535,17 @@ ALTER TABLE ONLY public.bookmarks
 ALTER TABLE ONLY public.bookmarks
     ADD CONSTRAINT bookmarks_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
+ALTER TABLE ONLY public.chain_transactions
+    ADD CONSTRAINT chain_transactions_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
 ALTER TABLE ONLY public.deposits
     ADD CONSTRAINT deposits_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.deposits
     ADD CONSTRAINT deposits_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.dispute_weights
+    ADD CONSTRAINT dispute_weights_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
 
 ALTER TABLE ONLY public.escalations
     ADD CONSTRAINT escalations_resolved_by_fkey FOREIGN KEY (resolved_by) REFERENCES public.users(id);
@@ -6394,6 +6651,15 @@ ALTER TABLE ONLY public.user_daily_stats
 
 ALTER TABLE ONLY public.venue_credentials
     ADD CONSTRAINT venue_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.vote_tallies
+    ADD CONSTRAINT vote_tallies_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.votes
+    ADD CONSTRAINT votes_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.votes
+    ADD CONSTRAINT votes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.withdrawals
     ADD CONSTRAINT withdrawals_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES public.users(id);
@@ -6553,6 +6819,12 @@ ALTER TABLE public.venue_credentials ENABLE ROW LEVEL SECURITY;
 CREATE POLICY venue_credentials_are_open_to_workers ON public.venue_credentials TO presage_worker USING (true) WITH CHECK (true);
 
 CREATE POLICY venue_credentials_are_seen_by_their_owner ON public.venue_credentials FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
+ALTER TABLE public.votes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY votes_are_open_to_staff ON public.votes TO presage_admin, presage_worker USING (true) WITH CHECK (true);
+
+CREATE POLICY votes_are_seen_by_their_owner ON public.votes FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
 
 ALTER TABLE public.withdrawals ENABLE ROW LEVEL SECURITY;
 
@@ -6940,6 +7212,10 @@ GRANT SELECT ON TABLE public.accounts TO presage_api;
 GRANT SELECT ON TABLE public.accounts TO presage_admin;
 GRANT SELECT ON TABLE public.accounts TO presage_worker;
 
+GRANT SELECT ON TABLE public.aggregation_results TO presage_api;
+GRANT SELECT ON TABLE public.aggregation_results TO presage_admin;
+GRANT SELECT,INSERT ON TABLE public.aggregation_results TO presage_worker;
+
 GRANT SELECT,DELETE ON TABLE public.api_keys TO presage_worker;
 
 GRANT SELECT(id) ON TABLE public.api_keys TO presage_api;
@@ -6982,8 +7258,41 @@ GRANT SELECT ON TABLE public.bookmarks TO presage_api;
 GRANT SELECT ON TABLE public.bookmarks TO presage_admin;
 GRANT SELECT ON TABLE public.bookmarks TO presage_worker;
 
+GRANT SELECT ON TABLE public.chain_cursors TO presage_admin;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.chain_cursors TO presage_worker;
+
+GRANT SELECT ON TABLE public.chain_events TO presage_api;
+GRANT SELECT ON TABLE public.chain_events TO presage_admin;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_events TO presage_worker;
+
+GRANT SELECT ON TABLE public.chain_markets TO presage_api;
+GRANT SELECT ON TABLE public.chain_markets TO presage_admin;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_markets TO presage_worker;
+
+GRANT SELECT ON TABLE public.chain_positions TO presage_api;
+GRANT SELECT ON TABLE public.chain_positions TO presage_admin;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_positions TO presage_worker;
+
+GRANT SELECT ON TABLE public.chain_trades TO presage_api;
+GRANT SELECT ON TABLE public.chain_trades TO presage_admin;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_trades TO presage_worker;
+
+GRANT SELECT ON TABLE public.chain_transactions TO presage_admin;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.chain_transactions TO presage_worker;
+
+GRANT SELECT ON TABLE public.chain_votes TO presage_api;
+GRANT SELECT ON TABLE public.chain_votes TO presage_admin;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_votes TO presage_worker;
+
 GRANT SELECT ON TABLE public.daily_reports TO presage_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.daily_reports TO presage_worker;
+
+GRANT SELECT ON TABLE public.discrepancies TO presage_admin;
+GRANT SELECT,INSERT ON TABLE public.discrepancies TO presage_worker;
+
+GRANT SELECT ON TABLE public.dispute_weights TO presage_api;
+GRANT SELECT ON TABLE public.dispute_weights TO presage_admin;
+GRANT SELECT ON TABLE public.dispute_weights TO presage_worker;
 
 GRANT SELECT ON TABLE public.exchange_rates TO presage_admin;
 GRANT SELECT ON TABLE public.exchange_rates TO presage_worker;
@@ -7149,6 +7458,13 @@ GRANT UPDATE(key_id) ON TABLE public.venue_credentials TO presage_worker;
 GRANT UPDATE(nonce) ON TABLE public.venue_credentials TO presage_worker;
 
 GRANT UPDATE(ciphertext) ON TABLE public.venue_credentials TO presage_worker;
+
+GRANT SELECT ON TABLE public.vote_tallies TO presage_admin;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.vote_tallies TO presage_worker;
+
+GRANT SELECT ON TABLE public.votes TO presage_api;
+GRANT SELECT ON TABLE public.votes TO presage_admin;
+GRANT SELECT ON TABLE public.votes TO presage_worker;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workflow_runs TO presage_worker;
 GRANT SELECT ON TABLE public.workflow_runs TO presage_admin;

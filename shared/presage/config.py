@@ -88,6 +88,18 @@ SETTINGS = {
             default="",
             secret=True,
         ),
+        Setting(name="ZMART_PROGRAM_ID", meaning="address of the Solana programme", default=""),
+        Setting(
+            name="SOLANA_RPC_URL",
+            meaning="JSON-RPC of the cluster that the programme runs on; no chain when empty",
+            default="",
+            secret=True,
+        ),
+        Setting(
+            name="SOLANA_CLUSTER",
+            meaning="chain id in sign-in messages: mainnet, testnet, devnet or localnet",
+            default="devnet",
+        ),
         Setting(name="COLLATERAL_CURRENCY", meaning="the currency of account", default="BDT"),
         Setting(
             name="BINANCE_URL", meaning="spot prices and history", default="https://api.binance.com"

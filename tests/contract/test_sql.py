@@ -36,6 +36,17 @@ PUBLIC_TABLES = {
     "daily_reports",
     "news_items",
     "news_feeds",
+    "chain_events",
+    "chain_markets",
+    "chain_trades",
+    "chain_positions",
+    "chain_votes",
+    "chain_transactions",
+    "chain_cursors",
+    "dispute_weights",
+    "vote_tallies",
+    "aggregation_results",
+    "discrepancies",
 }
 
 

@@ -68,6 +68,10 @@ def people(module_database: Database) -> Iterator[tuple[Exchange, UUID]]:
             "insert into notifications (user_id, type, market_id, created_at)"
             " values (%s, 'market_resolved', %s, now())"
         ),
+        (
+            "insert into votes (id, user_id, market_id, wallet, kind, vote, created_at)"
+            " values (gen_random_uuid(), %s, %s, 'b', 'dispute', true, now())"
+        ),
     ):
         exchange.owner.execute(statement.encode(), (b, market))
     for statement in (

@@ -1,0 +1,1 @@
+"""The Solana programme `zmart_core`: its encodings, its arithmetic, its transactions."""
