@@ -4841,6 +4841,8 @@ CREATE FUNCTION public.why_not_trading(p_venue text, p_state text, p_trading_sta
     AS $$
 begin
     return case
+        when p_venue = 'solana'
+            then 'the market trades on Solana: use /trades/buy and /trades/sell'
         when p_venue <> 'native' then 'the market does not trade here'
         when p_state <> 'ACTIVE' then 'the market is ' || p_state
         when p_opens_at > p_now then 'the market has not opened yet'
