@@ -284,6 +284,13 @@ _TABLE = (
          "admin", "admin", "natural", "Give a withdrawal's money back"),
     _api("set_exchange_rate", "ledger", "PUT /admin/exchange-rates",
          "admin", "admin", "natural", "Set what another currency is worth, from now on"),
+    # votes
+    _api("vote_on_proposal", "votes", "POST /votes/proposal",
+         "user", "trade", "natural", "Like or dislike a proposed market, once a wallet"),
+    _api("vote_on_dispute", "votes", "POST /votes/dispute",
+         "user", "trade", "natural", "Support or reject a dispute, by what one held in it"),
+    _api("get_votes", "votes", "GET /markets/{market_id}/votes",
+         "public", "read", "safe", "How the vote on a market stands", cache_s=5),
     # social
     _api("bookmark_market", "social", "POST /markets/{market_id}/bookmark",
          "user", "trade", "repeats", "Bookmark a market, or drop the bookmark"),
@@ -352,6 +359,7 @@ _TABLE = (
     _workflow("group_daily", "Every day at 00:00 UTC: fan out the daily tasks", slot_s=86_400),
     _workflow("execute_crypto", "Fetch prices; propose outcomes of closed markets", slot_s=300),
     _workflow("market_close_check", "Stop trading past the close; release orders", slot_s=300),
+    _workflow("vote_aggregation", "Count votes; move what they decide", slot_s=300),
     _workflow("price_snapshot", "A price point for every active outcome", slot_s=300),
     _workflow("market_monitor", "Finalize markets whose window is over", slot_s=60, retries=0),
     _workflow("settle_market", "Pay the holders of final markets", slot_s=60, retries=0),

@@ -152,6 +152,17 @@ def decide_dispute(call: Call, request: DecideDispute) -> DisputeDecided:
     return decided
 
 
+def conclude_dispute(call: Call, market_id: uuid.UUID) -> None:
+    """End a native dispute by its votes; one that they would uphold is put before an admin.
+
+    Raises:
+        InvalidStateError: the market is not disputed, or its three days are not over.
+    """
+    params = {"market_id": market_id} | _traced(call)
+    connection.run(call, [(_queries["conclude_dispute"], None, params)])
+    call.changed_tags.extend(("markets", f"market:{market_id}"))
+
+
 def finalize_market(call: Call, request: MoveMarket) -> MarketMoved:
     """RESOLVING to FINALIZED, once the dispute window is over undisputed."""
     return move(call, request.market_id, "FINALIZED", reason=request.reason)
