@@ -17,9 +17,12 @@ def trader(platform: Platform) -> Wallet:
     return platform.sign_in()
 
 
-def _vote(platform: Platform, voter: Wallet, market: str, vote: str = "like") -> Answer:
+def _vote(
+    platform: Platform, voter: Wallet, market: str, vote: str = "like", ip: str = "127.0.0.1"
+) -> Answer:
     stem = "vote_on_proposal" if vote in {"like", "dislike"} else "vote_on_dispute"
-    return platform.call(stem, token=voter.token, body={"marketId": market, "vote": vote})
+    body = {"marketId": market, "vote": vote}
+    return platform.call(stem, token=voter.token, body=body, ip=ip)
 
 
 def _state(platform: Platform, market: str) -> str:
@@ -96,7 +99,11 @@ def test_a_hundred_votes_at_once_are_all_counted(platform: Platform, trader: Wal
         voters += [platform.sign_in_with_solana() for _ in range(5)]
         platform.advance(61)  # ten sign-ins a minute and address
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda voter: _vote(platform, voter, market), voters))
+        answers = list(
+            pool.map(
+                lambda n: _vote(platform, voters[n], market, ip=f"10.1.0.{n}"), range(len(voters))
+            )
+        )
     assert {answer.status for answer in answers} == {200}
     assert _votes(platform, market)["proposal"] == {"likes": 100, "dislikes": 0}
     platform.deliver("vote_aggregation")
