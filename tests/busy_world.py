@@ -11,6 +11,7 @@ from infra.local.feed import FeedServer, FeedTick, PriceFeed
 from infra.local.news_feed import NewsFeed, Story, rss
 from infra.local.rate_feed import RateFeed, Venues
 from presage import clock, config
+from presage.call import Call
 from presage.ops import alerts
 from presage.routes import ROUTES
 from tests.alert_receiver import ROUTING_KEY, SLACK_PATH, Receiver, serve_receiver
@@ -80,6 +81,7 @@ def fill(platform: Platform, admin: Wallet) -> None:
     worker = platform.as_zone("worker")
     alerts.raise_alert(worker, "audit_failed", {}, "test")
     alerts.raise_alert(worker, "workflow_failed", {}, "test")
+    _take_up(platform, worker)
 
 
 def _market(platform: Platform, admin: Wallet, traders: list[Wallet], slug: str) -> str:
@@ -143,6 +145,17 @@ def _lose_message(platform: Platform) -> None:
         "createdAt": clock.now_ms(),
     }
     assert platform.deliver("delivery_failed", lost).status == 200
+
+
+def _take_up(platform: Platform, worker: Call) -> None:
+    """Somebody acknowledges an alert that went everywhere."""
+    alerts.raise_alert(worker, "audit_failed", {}, "taken up")
+    with platform.database.connect() as owner:
+        owner.execute(
+            "update ops_alerts set sent_at = now(), channels = '{slack,pagerduty}',"
+            " acknowledged_at = now(), acknowledged_by = (select id from users limit 1)"
+            " where fingerprint = 'audit_failed:taken up'"
+        )
 
 
 def _done(

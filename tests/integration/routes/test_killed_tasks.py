@@ -66,7 +66,8 @@ EXTRA = {
     "proposals": "select slug, proposed_payout_bps from markets",
     "escalations": "select kind, subject, level, severity, status from escalations",
     # Raised twice it counts twice, and is told once.
-    "alerts": "select type, fingerprint, severity, channels, sent_at is null from ops_alerts",
+    "alerts": "select type, fingerprint, severity, channels, sent_at is null,"
+    " acknowledgement_sent_at is null from ops_alerts",
     "deposits": "select sender_reference, status from deposits",
     "letters": "select workflow, item, status, failures, retries from dead_letters",
     "credentials": "select user_id, venue, key_id from venue_credentials",
@@ -117,7 +118,7 @@ def _end(world: World, platform: Platform) -> dict[str, Rows]:
     rows = {name: sorted(select(query), key=repr) for name, query in EXTRA.items()}
     # Nobody can post to Slack once for sure; PagerDuty folds what has the same key.
     told = {body["text"] for body in world.told.slack}
-    told |= {body["dedup_key"] for body in world.told.pagerduty}
+    told |= {f"{body['event_action']} {body['dedup_key']}" for body in world.told.pagerduty}
     outside = {"told": [(text,) for text in sorted(told)], "published": _published()}
     return end_state(select) | rows | outside
 
