@@ -143,6 +143,7 @@ CREATE TABLE public.ops_alerts (
     sent_at timestamp with time zone,
     acknowledged_at timestamp with time zone,
     acknowledged_by uuid,
+    acknowledgement_sent_at timestamp with time zone,
     CONSTRAINT ops_alerts_are_acknowledged_by_somebody CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL))),
     CONSTRAINT ops_alerts_count_from_one CHECK ((count >= 1)),
     CONSTRAINT ops_alerts_severity_is_known CHECK ((severity = ANY (ARRAY['LOW'::text, 'MEDIUM'::text, 'HIGH'::text, 'CRITICAL'::text])))
@@ -166,7 +167,9 @@ begin
     elsif v_alert.acknowledged_at is not null then
         return v_alert;
     end if;
-    update public.ops_alerts as a set acknowledged_at = p_now, acknowledged_by = v_actor
+    -- Channels that were given up are worth another try: there is something new to tell.
+    update public.ops_alerts as a
+    set acknowledged_at = p_now, acknowledged_by = v_actor, attempts = 0
     where a.id = p_alert_id
     returning a.* into v_alert;
     insert into public.audit_log
@@ -1204,6 +1207,62 @@ begin
 end;
 $$;
 
+CREATE TABLE public.escalations (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    market_id uuid,
+    reason text NOT NULL,
+    data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    status text DEFAULT 'open'::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    resolved_at timestamp with time zone,
+    user_id uuid,
+    title text,
+    severity text DEFAULT 'LOW'::text NOT NULL,
+    level integer DEFAULT 0 NOT NULL,
+    resolution text,
+    resolved_by uuid,
+    CONSTRAINT escalations_kind_is_known CHECK ((kind = ANY (ARRAY['support'::text, 'settlement'::text, 'resolution'::text]))),
+    CONSTRAINT escalations_level_is_known CHECK (((level >= 0) AND (level <= 3))),
+    CONSTRAINT escalations_severity_is_known CHECK ((severity = ANY (ARRAY['LOW'::text, 'MEDIUM'::text, 'HIGH'::text, 'CRITICAL'::text]))),
+    CONSTRAINT escalations_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'resolved'::text])))
+);
+
+CREATE FUNCTION public.create_escalation(p_escalation_id uuid, p_kind text, p_market_id uuid, p_title text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS public.escalations
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor      uuid := public.actor_id();
+    v_escalation public.escalations;
+begin
+    if not exists (select from public.users as u where u.id = v_actor and u.role <> 'user') then
+        raise exception using errcode = 'PR403', message = 'only an admin may open an escalation';
+    elsif p_market_id is not null
+        and not exists (select from public.markets as m where m.id = p_market_id) then
+        raise exception using errcode = 'PR400', column = 'market_id',
+            message = 'there is no such market';
+    end if;
+    insert into public.escalations (kind, subject, market_id, title, reason, created_at)
+    values (p_kind, 'admin:' || p_escalation_id, p_market_id, p_title, p_reason, p_now)
+    returning * into v_escalation;
+    insert into public.notifications (user_id, type, market_id, facts, created_at)
+    select u.id, 'settlement_escalation', p_market_id,
+           jsonb_build_object('escalationId', v_escalation.id, 'severity', v_escalation.severity),
+           p_now
+    from public.users as u
+    where u.role <> 'user' and u.id <> v_actor;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, 'create_escalation', 'escalation', v_escalation.id::text, p_request_id, p_ip,
+        jsonb_build_object('kind', p_kind, 'marketId', p_market_id), p_now
+    );
+    return v_escalation;
+end;
+$$;
+
 CREATE FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(outcome smallint, label text, label_bn text, probability_bps integer)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -1278,28 +1337,6 @@ begin
     from public.outcomes as o where o.market_id = p_market_id order by o.outcome;
 end;
 $$;
-
-CREATE TABLE public.escalations (
-    id bigint NOT NULL,
-    kind text NOT NULL,
-    subject text NOT NULL,
-    market_id uuid,
-    reason text NOT NULL,
-    data jsonb DEFAULT '{}'::jsonb NOT NULL,
-    status text DEFAULT 'open'::text NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    resolved_at timestamp with time zone,
-    user_id uuid,
-    title text,
-    severity text DEFAULT 'LOW'::text NOT NULL,
-    level integer DEFAULT 0 NOT NULL,
-    resolution text,
-    resolved_by uuid,
-    CONSTRAINT escalations_kind_is_known CHECK ((kind = ANY (ARRAY['support'::text, 'settlement'::text, 'resolution'::text]))),
-    CONSTRAINT escalations_level_is_known CHECK (((level >= 0) AND (level <= 3))),
-    CONSTRAINT escalations_severity_is_known CHECK ((severity = ANY (ARRAY['LOW'::text, 'MEDIUM'::text, 'HIGH'::text, 'CRITICAL'::text]))),
-    CONSTRAINT escalations_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'resolved'::text])))
-);
 
 CREATE FUNCTION public.create_ticket(p_ticket_id uuid, p_title text, p_message text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS public.escalations
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4406,6 +4443,47 @@ CREATE FUNCTION public.search_query(p_text text) RETURNS tsquery
     where v.word <> ''
 $$;
 
+CREATE FUNCTION public.set_tick_range(p_market_id uuid, p_min_bps integer, p_max_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id uuid, slug text, tick_size_bps integer, min_tick_bps integer, max_tick_bps integer, changed_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor  uuid := public.actor_id();
+    v_market public.markets;
+begin
+    if not exists (select from public.users as u where u.id = v_actor and u.role <> 'user') then
+        raise exception using errcode = 'PR403', message = 'only an admin may set a tick range';
+    end if;
+    select m.* into v_market from public.markets as m where m.id = p_market_id for no key update;
+    if not found then
+        raise exception using errcode = 'PR404', column = 'market_id',
+            message = 'there is no such market';
+    elsif v_market.state in ('FINALIZED', 'CANCELLED') then
+        raise exception using errcode = 'PR410', column = 'state', message = 'the market is over';
+    elsif v_market.tick_size_bps < p_min_bps then
+        raise exception using errcode = 'PR410', column = 'min_tick',
+            message = 'the market''s tick is smaller';
+    elsif v_market.tick_size_bps > p_max_bps then
+        raise exception using errcode = 'PR410', column = 'max_tick',
+            message = 'the market''s tick is larger';
+    end if;
+    update public.markets as m
+    set min_tick_bps = p_min_bps, max_tick_bps = p_max_bps, updated_at = p_now
+    where m.id = p_market_id;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, 'set_tick_range', 'market', p_market_id::text, p_request_id, p_ip,
+        jsonb_build_object(
+            'from', jsonb_build_array(v_market.min_tick_bps, v_market.max_tick_bps),
+            'to', jsonb_build_array(p_min_bps, p_max_bps)),
+        p_now
+    );
+    return query
+    select p_market_id, v_market.slug, v_market.tick_size_bps, p_min_bps, p_max_bps, p_now;
+end;
+$$;
+
 CREATE FUNCTION public.set_trading_status(p_market_id uuid, p_status text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id uuid, slug text, previous_status text, trading_status text, changed_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -6656,6 +6734,8 @@ CREATE INDEX notifications_by_user ON public.notifications USING btree (user_id,
 
 CREATE UNIQUE INDEX notifications_of_a_market_are_sent_once ON public.notifications USING btree (market_id, user_id, type) WHERE (type = ANY (ARRAY['market_closing_soon'::text, 'market_resolved'::text]));
 
+CREATE INDEX ops_alerts_acknowledged ON public.ops_alerts USING btree (next_attempt_at) WHERE ((acknowledged_at IS NOT NULL) AND (acknowledgement_sent_at IS NULL) AND ('pagerduty'::text = ANY (channels)));
+
 CREATE INDEX ops_alerts_by_fingerprint ON public.ops_alerts USING btree (fingerprint, first_seen_at DESC);
 
 CREATE INDEX ops_alerts_open ON public.ops_alerts USING btree (id) WHERE (acknowledged_at IS NULL);
@@ -7077,6 +7157,8 @@ GRANT UPDATE(next_attempt_at) ON TABLE public.ops_alerts TO presage_worker;
 
 GRANT UPDATE(sent_at) ON TABLE public.ops_alerts TO presage_worker;
 
+GRANT UPDATE(acknowledgement_sent_at) ON TABLE public.ops_alerts TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.acknowledge_alert(p_alert_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.acknowledge_alert(p_alert_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
@@ -7150,9 +7232,6 @@ GRANT SELECT ON TABLE public.deposits TO presage_worker;
 REVOKE ALL ON FUNCTION public.create_deposit(p_deposit_id uuid, p_method text, p_currency text, p_collateral text, p_amount_micros bigint, p_sender_reference text, p_sender_number text, p_key text, p_request_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_deposit(p_deposit_id uuid, p_method text, p_currency text, p_collateral text, p_amount_micros bigint, p_sender_reference text, p_sender_number text, p_key text, p_request_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
-REVOKE ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.escalations TO presage_worker;
 GRANT SELECT ON TABLE public.escalations TO presage_admin;
 
@@ -7171,6 +7250,12 @@ GRANT SELECT(user_id) ON TABLE public.escalations TO presage_api;
 GRANT SELECT(title) ON TABLE public.escalations TO presage_api;
 
 GRANT SELECT(resolution) ON TABLE public.escalations TO presage_api;
+
+REVOKE ALL ON FUNCTION public.create_escalation(p_escalation_id uuid, p_kind text, p_market_id uuid, p_title text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_escalation(p_escalation_id uuid, p_kind text, p_market_id uuid, p_title text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+
+REVOKE ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
 REVOKE ALL ON FUNCTION public.create_ticket(p_ticket_id uuid, p_title text, p_message text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_ticket(p_ticket_id uuid, p_title text, p_message text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
@@ -7382,6 +7467,9 @@ REVOKE ALL ON FUNCTION public.search_query(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.search_query(p_text text) TO presage_api;
 GRANT ALL ON FUNCTION public.search_query(p_text text) TO presage_admin;
 GRANT ALL ON FUNCTION public.search_query(p_text text) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.set_tick_range(p_market_id uuid, p_min_bps integer, p_max_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.set_tick_range(p_market_id uuid, p_min_bps integer, p_max_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
 REVOKE ALL ON FUNCTION public.set_trading_status(p_market_id uuid, p_status text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.set_trading_status(p_market_id uuid, p_status text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;

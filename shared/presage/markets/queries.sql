@@ -39,6 +39,13 @@ from public.set_trading_status(
     %(market_id)s, %(trading_status)s, %(reason)s, %(request_id)s, %(ip)s, %(now)s
 );
 
+-- name: set_tick_range
+-- Change between which ticks a market's own follows volatility.
+select id, slug, tick_size_bps, min_tick_bps, max_tick_bps, changed_at
+from public.set_tick_range(
+    %(market_id)s, %(min_tick_bps)s, %(max_tick_bps)s, %(request_id)s, %(ip)s, %(now)s
+);
+
 -- name: clarify_market
 -- Add a clarification to a market's rules.
 select id, market_id, body, body_bn, created_at
