@@ -59,6 +59,7 @@ def fill(platform: Platform, admin: Wallet) -> None:
     for trader in traders:
         platform.fund(trader, 100_000_000)
     markets = {slug: _market(platform, admin, traders, slug) for slug in CLOSES_H}
+    _vote(platform, traders)
     _ask(platform, traders[0])
     platform.advance(2 * HOUR_S)
     for slug in ("final", "due"):
@@ -122,6 +123,25 @@ def _trade(platform: Platform, traders: list[Wallet], market: str, name: str) ->
             fields["clientOrderId"] = f"{name} {outcome} {kind}"
             placed = platform.order(trader, market, side="BUY", outcome=outcome, **fields)
             assert placed.status == 201, placed.body
+
+
+def _vote(platform: Platform, traders: list[Wallet]) -> None:
+    """A proposal that ten wallets like, eight of which exist in the database only."""
+    body = {"slug": "voted", "closesAt": clock.from_ms(NOON_MS + 30 * 86_400_000).isoformat()}
+    market = platform.proposed_market(traders[0], **body)
+    for trader in traders:
+        like = {"marketId": market, "vote": "like"}
+        assert platform.call("vote_on_proposal", token=trader.token, body=like).status == 200
+    with platform.database.connect() as owner:
+        owner.execute(
+            "with wallets as ("
+            "  insert into users (id, address, chain, created_at)"
+            "  select gen_random_uuid(), 'voter ' || i, 'solana', now()"
+            "  from generate_series(1, 8) as i returning id, address)"
+            " insert into votes (id, market_id, user_id, wallet, kind, vote, created_at)"
+            " select gen_random_uuid(), %s, id, address, 'proposal', true, now() from wallets",
+            (market,),
+        )
 
 
 def _ask(platform: Platform, trader: Wallet) -> None:

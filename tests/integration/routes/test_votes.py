@@ -1,7 +1,6 @@
 """Votes on proposals and disputes: who may, what they weigh, and what they decide."""
 
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -98,7 +97,7 @@ def test_a_hundred_votes_at_once_are_all_counted(platform: Platform, trader: Wal
     for _ in range(20):
         voters += [platform.sign_in_with_solana() for _ in range(5)]
         platform.advance(61)  # ten sign-ins a minute and address
-    with ThreadPoolExecutor(8) as pool:
+    with platform.threads(8) as pool:
         answers = list(
             pool.map(
                 lambda n: _vote(platform, voters[n], market, ip=f"10.1.0.{n}"), range(len(voters))
