@@ -4808,6 +4808,48 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.tidy_closed_markets(p_except uuid[], p_markets integer, p_orders integer, p_now timestamp with time zone) RETURNS TABLE(halted uuid[], released integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    SET work_mem TO '64MB'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    v_now      timestamptz := public.effective_now(p_now);
+    v_markets  uuid[];
+    v_halted   uuid[];
+    v_released integer;
+begin
+    v_markets := array(
+        select m.id from public.markets as m
+        where m.state in ('ACTIVE', 'RESOLVING', 'DISPUTED') and m.venue = 'native'
+          and m.closes_at <= v_now and m.trading_status <> 'halted' and m.id <> all (p_except)
+        order by m.id
+        limit p_markets
+        for no key update of m skip locked
+    );
+    select count(*) into v_released
+    from public.release_orders(
+        array(select o.id from public.orders as o
+              where o.market_id = any (v_markets) and o.is_open
+              order by o.market_id, o.seq limit p_orders),
+        'cancelled', v_now);
+    with done as (
+        update public.markets as m
+        set trading_status = 'halted', updated_at = v_now
+        where m.id = any (v_markets)
+          and not exists (select from public.orders as o where o.market_id = m.id and o.is_open)
+        returning m.id
+    ),
+    said as (
+        insert into public.outbox (topic, market_id, payload, created_at)
+        select 'trading_status', d.id, '{"tradingStatus": "halted"}', v_now from done as d
+    )
+    select array_agg(d.id) into v_halted from done as d;
+    return query select coalesce(v_halted, '{}'), v_released;
+end;
+$$;
+
 CREATE FUNCTION public.toggle_bookmark(p_market_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(bookmarked boolean, bookmark_count bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -7492,6 +7534,9 @@ GRANT ALL ON FUNCTION public.store_rate(p_base text, p_quote text, p_rate_micros
 REVOKE ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.tidy_closed_markets(p_except uuid[], p_markets integer, p_orders integer, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.tidy_closed_markets(p_except uuid[], p_markets integer, p_orders integer, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.toggle_bookmark(p_market_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.toggle_bookmark(p_market_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;

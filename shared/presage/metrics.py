@@ -90,6 +90,11 @@ METRICS: tuple[Metric, ...] = (
         statistic="Maximum",
     ),
     Metric(
+        name="TidiedOneByOne",
+        meaning="closed markets that could not be tidied together",
+        panel="Markets",
+    ),
+    Metric(
         name="VoteLatency",
         meaning="from a vote to the count that has it (largest)",
         panel="Markets",
