@@ -13,7 +13,7 @@ SERVICE = "presage"
 
 type Unit = Literal["Count", "Milliseconds"]
 type Panel = Literal[
-    "Trade", "Markets", "Queues", "Workflows", "Operators", "Requests", "Around us"
+    "Trade", "Markets", "Chain", "Queues", "Workflows", "Operators", "Requests", "Around us"
 ]
 
 
@@ -88,6 +88,33 @@ METRICS: tuple[Metric, ...] = (
         meaning="markets that wait too long",
         panel="Markets",
         statistic="Maximum",
+    ),
+    Metric(
+        name="IndexLag",
+        meaning="from an event's block to its indexing",
+        panel="Chain",
+        unit="Milliseconds",
+        statistic="Maximum",
+        alarm=Alarm(
+            name="IndexingLags",
+            meaning="An event was indexed more than 10 seconds after its block",
+            threshold=10_000,
+        ),
+    ),
+    Metric(
+        name="UnknownEvents",
+        meaning="events of the programme that this code does not know",
+        panel="Chain",
+    ),
+    Metric(
+        name="IncompleteTransactions",
+        meaning="transactions whose logs were cut off",
+        panel="Chain",
+    ),
+    Metric(
+        name="MalformedTransactions",
+        meaning="deliveries that could not be read",
+        panel="Chain",
     ),
     Metric(
         name="UnsettledMarkets",
