@@ -762,6 +762,14 @@ CREATE FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_sl
     ) as t
 $$;
 
+CREATE FUNCTION public.chain_window_s() RETURNS integer
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+    select greatest(172800, least(2592000,
+        coalesce((select c.dispute_period from public.chain_config as c), 259200)))::integer
+$$;
+
 CREATE FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone, p_request_id text DEFAULT NULL::text, p_ip text DEFAULT NULL::text) RETURNS TABLE(operation_id uuid, market_id uuid, kind text, outcome smallint, size_lots bigint, amount_micros bigint, created_at timestamp with time zone, replayed boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2168,16 +2176,18 @@ CREATE FUNCTION public.follow_chain_markets(p_touched text[], p_moved text[], p_
 declare
     -- The chain knows no close: a wallet resolves whenever it likes.
     c_never constant timestamptz := '2199-01-01 00:00:00+00';
-    c_window_s constant integer := 172800;
-    v_window_s integer := greatest(c_window_s, least(2592000,
-        coalesce((select c.dispute_period from public.chain_config as c), 259200)));
+    v_window_s integer := public.chain_window_s();
     v_changed  uuid[];
 begin
     if p_moved is not null then
         with begun as (
             insert into public.markets (id, slug, question, venue, chain_address, chain_market_id,
                 state, closes_at, dispute_window_s, created_at, updated_at)
-            select m.market_id, 'solana-' || left(m.market, 16),
+            -- Two ids may begin alike; whoever makes the second one must not hide it.
+            select m.market_id, 'solana-' || case when exists (
+                    select from public.markets as k
+                    where k.slug = 'solana-' || left(m.market, 16) and k.id <> m.market_id)
+                then m.market else left(m.market, 16) end,
                 'Market ' || m.market || ' of the Solana programme', 'solana', m.address, m.market,
                 'PROPOSED', c_never, v_window_s, coalesce(m.created_at, p_now), p_now
             from public.chain_markets as m
@@ -2216,6 +2226,7 @@ begin
                 finalized_at = case when m.state = 'FINALIZED'
                     then coalesce(m.finalized_at, p_now) end,
                 claims_enabled = m.state = 'FINALIZED',
+                created_at = least(k.created_at, m.created_at),
                 updated_at = case when k.state = m.state then k.updated_at else p_now end
             from public.chain_markets as m
             where m.market_id = k.id and k.id in (select o.id from old as o)
@@ -2254,6 +2265,11 @@ begin
       and (p.shares_yes <> 0 or p.shares_no <> 0)
     on conflict (market_id, wallet) do update set weight = excluded.weight
     where w.weight <> excluded.weight;
+    delete from public.dispute_weights as w
+    using public.chain_markets as m
+    join public.chain_positions as p on p.market = m.market
+    where m.market = any (p_touched) and w.market_id = m.market_id and w.wallet = p.wallet
+      and p.shares_yes = 0 and p.shares_no = 0;
     return coalesce(v_changed, '{}');
 end;
 $$;
@@ -3815,6 +3831,11 @@ begin
     ) as t
     cross join lateral jsonb_populate_record(null::public.chain_config, t.facts) as c
     where t.facts is not null;
+    update public.markets as k
+    set dispute_window_s = public.chain_window_s(),
+        claims_available_at = k.proposed_at + make_interval(secs => public.chain_window_s())
+    where k.venue = 'solana' and k.last_state_change_tx is not null
+      and k.dispute_window_s <> public.chain_window_s();
 end;
 $$;
 
@@ -4238,6 +4259,68 @@ begin
         select from public.profit_marks as n
         where n.user_id = m.user_id and n.day > m.day and n.day <= p_day - 30);
     return v_count;
+end;
+$$;
+
+CREATE FUNCTION public.reindex_markets(p_after text, p_limit integer, p_now timestamp with time zone) RETURNS TABLE(last_market text, markets integer, events bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    c_rows constant integer := 5000;
+    v_markets text[];
+    v_market  text;
+    v_rows    public.chain_events[];
+    v_last    public.chain_events;
+    v_events  bigint := 0;
+begin
+    perform public.lock_indexer();
+    if p_after is null then
+        delete from public.chain_markets as m
+        where not exists (select from public.chain_addresses as a where a.market = m.market);
+        delete from public.chain_positions as p
+        where not exists (select from public.chain_addresses as a where a.market = p.market);
+        delete from public.chain_votes as v
+        where not exists (select from public.chain_addresses as a where a.market = v.market);
+        perform public.project_chain_config();
+    end if;
+    select array_agg(n.market order by n.market) into v_markets
+    from (
+        select a.market from public.chain_addresses as a
+        where p_after is null or a.market > p_after
+        order by a.market
+        limit p_limit
+    ) as n;
+    if v_markets is null then
+        return;
+    end if;
+    delete from public.dispute_weights as w
+    using public.chain_addresses as a
+    where a.market = any (v_markets) and w.market_id = a.market_id
+      and exists (select from public.markets as k where k.id = w.market_id and k.venue = 'solana');
+    delete from public.chain_markets as m where m.market = any (v_markets);
+    delete from public.chain_positions as p where p.market = any (v_markets);
+    delete from public.chain_votes as v where v.market = any (v_markets);
+    foreach v_market in array v_markets loop
+        v_last := null;
+        loop
+            select array_agg(e::public.chain_events) into v_rows
+            from (
+                select * from public.chain_events as n
+                where n.market = v_market
+                  and (v_last.signature is null
+                       or (n.block_time, n.slot, n.tx_index, n.ordinal)
+                        > (v_last.block_time, v_last.slot, v_last.tx_index, v_last.ordinal))
+                order by n.block_time, n.slot, n.tx_index, n.ordinal
+                limit c_rows
+            ) as e;
+            exit when v_rows is null;
+            perform public.project_events(v_rows, null, p_now);
+            v_events := v_events + cardinality(v_rows);
+            v_last := v_rows[cardinality(v_rows)];
+        end loop;
+    end loop;
+    return query select v_markets[cardinality(v_markets)], cardinality(v_markets), v_events;
 end;
 $$;
 
@@ -7372,6 +7455,8 @@ REVOKE ALL ON FUNCTION public.chain_payout(p_outcome boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_slot bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.chain_window_s() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone, p_request_id text, p_ip text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone, p_request_id text, p_ip text) TO presage_api;
 
@@ -7612,6 +7697,9 @@ REVOKE ALL ON FUNCTION public.record_wallet_change(p_actor_id uuid, p_action tex
 
 REVOKE ALL ON FUNCTION public.refresh_leaderboard(p_day date, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.refresh_leaderboard(p_day date, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.reindex_markets(p_after text, p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reindex_markets(p_after text, p_limit integer, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) TO presage_worker;

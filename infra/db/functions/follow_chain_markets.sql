@@ -10,16 +10,18 @@ as $$
 declare
     -- The chain knows no close: a wallet resolves whenever it likes.
     c_never constant timestamptz := '2199-01-01 00:00:00+00';
-    c_window_s constant integer := 172800;
-    v_window_s integer := greatest(c_window_s, least(2592000,
-        coalesce((select c.dispute_period from public.chain_config as c), 259200)));
+    v_window_s integer := public.chain_window_s();
     v_changed  uuid[];
 begin
     if p_moved is not null then
         with begun as (
             insert into public.markets (id, slug, question, venue, chain_address, chain_market_id,
                 state, closes_at, dispute_window_s, created_at, updated_at)
-            select m.market_id, 'solana-' || left(m.market, 16),
+            -- Two ids may begin alike; whoever makes the second one must not hide it.
+            select m.market_id, 'solana-' || case when exists (
+                    select from public.markets as k
+                    where k.slug = 'solana-' || left(m.market, 16) and k.id <> m.market_id)
+                then m.market else left(m.market, 16) end,
                 'Market ' || m.market || ' of the Solana programme', 'solana', m.address, m.market,
                 'PROPOSED', c_never, v_window_s, coalesce(m.created_at, p_now), p_now
             from public.chain_markets as m
@@ -58,6 +60,7 @@ begin
                 finalized_at = case when m.state = 'FINALIZED'
                     then coalesce(m.finalized_at, p_now) end,
                 claims_enabled = m.state = 'FINALIZED',
+                created_at = least(k.created_at, m.created_at),
                 updated_at = case when k.state = m.state then k.updated_at else p_now end
             from public.chain_markets as m
             where m.market_id = k.id and k.id in (select o.id from old as o)
@@ -96,6 +99,11 @@ begin
       and (p.shares_yes <> 0 or p.shares_no <> 0)
     on conflict (market_id, wallet) do update set weight = excluded.weight
     where w.weight <> excluded.weight;
+    delete from public.dispute_weights as w
+    using public.chain_markets as m
+    join public.chain_positions as p on p.market = m.market
+    where m.market = any (p_touched) and w.market_id = m.market_id and w.wallet = p.wallet
+      and p.shares_yes = 0 and p.shares_no = 0;
     return coalesce(v_changed, '{}');
 end;
 $$;

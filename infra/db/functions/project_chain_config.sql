@@ -1,5 +1,5 @@
 -- Why: what holds for every market of the programme: the latest word of its events on each column.
--- They are a handful, so they are read anew.
+-- They are a handful, so they are read anew. A new dispute period holds for markets that are there.
 create or replace function public.project_chain_config() returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -20,6 +20,11 @@ begin
     ) as t
     cross join lateral jsonb_populate_record(null::public.chain_config, t.facts) as c
     where t.facts is not null;
+    update public.markets as k
+    set dispute_window_s = public.chain_window_s(),
+        claims_available_at = k.proposed_at + make_interval(secs => public.chain_window_s())
+    where k.venue = 'solana' and k.last_state_change_tx is not null
+      and k.dispute_window_s <> public.chain_window_s();
 end;
 $$;
 revoke execute on function public.project_chain_config() from public;
