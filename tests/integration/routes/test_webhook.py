@@ -15,6 +15,7 @@ from presage.chain import programme
 from presage.chain.events import (
     DisputeAggregated,
     DisputeInitiated,
+    Event,
     MarketActivated,
     MarketCancelled,
     MarketCreated,
@@ -166,7 +167,7 @@ def test_a_markets_life_is_followed(platform: Platform, admin: Wallet) -> None:
     with platform.database.connect() as owner:
         owner.execute("update markets set venue = 'solana' where id = %s", (market_id,))
     this = bytes.fromhex(market_id.replace("-", "")) + bytes(16)
-    steps = [
+    steps: list[tuple[Event, str]] = [
         (MarketCreated(this, ALICE, 10**11, 0, GENESIS_S), "PROPOSED"),
         (ProposalAggregated(this, 7, 3, 70, approved=True, timestamp=GENESIS_S), "PROPOSED"),
         (ProposalApproved(this, BOB, GENESIS_S), "APPROVED"),
