@@ -19,7 +19,7 @@ from infra.local.deliveries import (
     transaction,
     wallet,
 )
-from presage.chain.events import MarketCreated, SharesBought, WinningsClaimed
+from presage.chain.events import Event, MarketCreated, SharesBought, WinningsClaimed
 from presage.events.indexing import Batch, index, read_delivery
 from tests.adversarial import AUTHORITY, CASES, KEYS, by_cpi
 from tests.harness import WEBHOOK_SECRET, Platform
@@ -44,7 +44,7 @@ def _sound(number: int) -> Raw:
 def _victim(draw: random.Random, number: int) -> Raw:
     """A transaction with something of everything that is read."""
     this = draw.choice(MARKETS)
-    events = [
+    events: list[Event] = [
         MarketCreated(this, wallet("a"), 10**11, 0, GENESIS_S),
         WinningsClaimed(wallet("x"), wallet("a"), outcome=None, amount=5, timestamp=GENESIS_S),
     ]
@@ -94,7 +94,7 @@ def _bent(draw: random.Random, text: str) -> str:
 def _fuzz(platform: Platform, deliveries: int) -> None:
     draw = random.Random(deliveries)  # noqa: S311 - the same deliveries come again
     call = platform.as_zone("worker")
-    stored, letters, sound = Batch(), set(), set()
+    stored, letters, sound = Batch(), set[str](), set[str]()
     for number in range(deliveries):
         pair = [_sound(number), _break(draw, _victim(draw, number))]
         draw.shuffle(pair)
