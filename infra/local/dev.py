@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 template=options.template,
                 env=_passed_on(),
                 mail=True,
+                chain=True,
                 progress=_say,
             )
             with stack:
@@ -81,6 +82,7 @@ def _table(stack: Stack) -> str:
         "HTTP API": stack.base_url,
         "QStash": stack.qstash_url,
         "Redis REST": stack.redis_rest_url,
+        "Solana RPC": stack.solana_url,
         "Postgres": stack.database_urls["owner"],
         "cron secret": stack.env["CRON_SECRET"],
         "logs": str(stack.log_dir),

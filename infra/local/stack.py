@@ -55,10 +55,14 @@ class Ports:
     postgres: int | None = 54320
     valkey: int | None = 63790
     ses: int | None = 8025
+    solana: int | None = 8899
 
 
-ANY_PORTS = Ports(None, None, None, None, None, None)
+ANY_PORTS = Ports(None, None, None, None, None, None, None)
 MAIL_SENDER = "presage@example.com"
+# Where the local programme is: any address would do, this one is devnet's.
+PROGRAM_ID = "7h3gXfBfYFueFVLYyfL5Qo1QGsf4GQUfW96FKVgnUsJS"
+WEBHOOK_PATH = "/webhooks/helius"
 
 
 class Stack:
@@ -79,6 +83,7 @@ class Stack:
         access_log: bool = True,
         keep: bool = True,
         mail: bool = False,
+        chain: bool = False,
         progress: Progress = lambda _: None,
     ) -> None:
         """Prepare a stack; nothing starts before `start` or `with`.
@@ -86,7 +91,7 @@ class Stack:
         `clock_file` switches to simulated time, shared by all parts through that file (made with
         the real time when missing). `env` adds to, and overrides, what handlers get.
         `migrate` takes the owner's URL; by default the project's own migrations run. `mail` adds a
-        mail service, which prints what it is given to its log.
+        mail service, which prints what it is given to its log; `chain` adds a Solana cluster.
         """
         self.state_dir = state_dir.absolute()
         self.clock_file = clock_file
@@ -100,18 +105,20 @@ class Stack:
         self._access_log = access_log
         self._keep = keep
         self._mail = mail
+        self._chain = chain
         self._progress = progress
         self._cleanup = ExitStack()
         self.supervisor = Supervisor(progress)
         self.postgres = Postgres()
         self.valkey = Valkey()
-        self.children: dict[str, ChildProcess] = {}  # upstash, qstash, gateway, ses
+        self.children: dict[str, ChildProcess] = {}  # upstash, qstash, gateway, ...
         self.env: dict[str, str] = {}
         self.base_url = ""
         self.gateway_url = ""
         self.qstash_url = ""
         self.redis_rest_url = ""
         self.ses_url = ""
+        self.solana_url = ""
 
     @property
     def log_dir(self) -> Path:
@@ -141,6 +148,8 @@ class Stack:
             made = [self._bridge(), self._qstash(), self._gateway()]
             if self._mail:
                 made.append(self._ses())
+            if self._chain:
+                made.append(self._solana())
             self.children = {child.name: child for child in made}
             # These take a second to import their libraries: time enough for the migrations.
             for child in made:
@@ -179,11 +188,15 @@ class Stack:
 
         They are `delivered`, `failed` (attempts), `retried`, `deadLettered` and `pending`.
         """
-        address = self.qstash_url.removeprefix("http://")
-        connection = http.client.HTTPConnection(address, timeout=DELIVERY_TIMEOUT_S)
+        return self._post(self.qstash_url, "/_local/advance")
+
+    def _post(self, url: str, path: str) -> dict[str, int]:
+        connection = http.client.HTTPConnection(
+            url.removeprefix("http://"), timeout=DELIVERY_TIMEOUT_S
+        )
         with contextlib.closing(connection):
             headers = {"Authorization": f"Bearer {self.env['QSTASH_TOKEN']}"}
-            connection.request("POST", "/_local/advance", headers=headers)
+            connection.request("POST", path, headers=headers)
             counts: dict[str, int] = orjson.loads(connection.getresponse().read())
         return counts
 
@@ -257,7 +270,7 @@ class Stack:
             "COLLATERAL_CURRENCY": "BDT",
             "SIWE_DOMAIN": f"{LOOPBACK}:{gateway}",
             "PRESAGE_DISPATCH": self._dispatch,
-            **_secrets(self.state_dir / "secrets.json"),
+            **_secrets(self.state_dir / "secrets.json", chain=self._chain),
         }
         if self._mail:
             self.ses_url = f"http://{LOOPBACK}:{self._port('ses')}"
@@ -268,11 +281,22 @@ class Stack:
                 "AWS_ACCESS_KEY_ID": "local",
                 "AWS_SECRET_ACCESS_KEY": "local",
             }
+        if self._chain:
+            env |= self._chain_environment()
         if self.clock_file is not None:
             if not self.clock_file.exists():
                 set_clock(self.clock_file, time.time_ns() // 1_000_000)
             env[CLOCK_VARIABLE] = str(self.clock_file.absolute())
         return env | self._extra
+
+    def _chain_environment(self) -> dict[str, str]:
+        self.solana_url = f"http://{LOOPBACK}:{self._port('solana')}"
+        return {
+            "SOLANA_RPC_URL": self.solana_url,
+            "SOLANA_CLUSTER": "localnet",
+            "ZMART_PROGRAM_ID": PROGRAM_ID,
+            "HELIUS_API_URL": self.solana_url,
+        }
 
     def _bridge(self) -> ChildProcess:
         port = self.redis_rest_url.rpartition(":")[2]
@@ -304,6 +328,15 @@ class Stack:
     def _ses(self) -> ChildProcess:
         port = self.ses_url.rpartition(":")[2]
         return self._module("ses", port, "--sender", self.env["EMAIL_SENDER"])
+
+    def _solana(self) -> ChildProcess:
+        state = ["--state", str(self.state_dir / "solana.json")] if self._keep else []
+        port = self.solana_url.rpartition(":")[2]
+        return self._module("solana", port, "--webhook", f"{self.base_url}{WEBHOOK_PATH}", *state)
+
+    def deliver_webhooks(self) -> dict[str, int]:
+        """Have the chain deliver every webhook that it has, due or not; the counts."""
+        return self._post(self.solana_url, "/_local/flush")
 
     def _module(self, name: str, port: str, *arguments: str) -> ChildProcess:
         root = homes.PROJECT_ROOT
@@ -340,7 +373,7 @@ def _wait_listening(child: ChildProcess) -> ChildProcess:
     return child
 
 
-def _secrets(path: Path) -> dict[str, str]:
+def _secrets(path: Path, *, chain: bool) -> dict[str, str]:
     """Tokens and keys of this state folder, each made at the first start that knows it."""
     made = {
         "UPSTASH_REDIS_REST_TOKEN": secrets.token_hex(20),
@@ -351,12 +384,24 @@ def _secrets(path: Path) -> dict[str, str]:
         "EMAIL_LINK_KEY": secrets.token_hex(20),
         "CREDENTIAL_KEYS": f"local:{base64.b64encode(secrets.token_bytes(32)).decode()}",
     }
+    if chain:
+        made |= {
+            "SOLANA_AUTHORITY_KEY": _solana_key(),
+            "HELIUS_WEBHOOK_SECRET": secrets.token_hex(20),
+            "HELIUS_API_KEY": secrets.token_hex(20),
+        }
     kept: dict[str, str] = orjson.loads(path.read_bytes()) if path.exists() else {}
-    if kept.keys() < made.keys():
+    if made.keys() - kept.keys():
         kept = made | kept
         path.touch(mode=0o600)
         path.write_bytes(orjson.dumps(kept))
-    return kept
+    return {name: kept[name] for name in made}
+
+
+def _solana_key() -> str:
+    # By name: only a stack with a chain needs solders.
+    key: str = str(importlib.import_module("solders.keypair").Keypair())
+    return key
 
 
 def _project_migrations(owner_url: str) -> None:
