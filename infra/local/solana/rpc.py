@@ -16,7 +16,7 @@ from infra.local.solana.bank import Account, Record
 from infra.local.solana.chain import MAX_TRANSACTION_BYTES, Chain, RefusedError
 from infra.local.solana.execution import Execution
 from infra.local.solana.shapes import answer, base58, unbase58, version_of
-from infra.local.solana.slots import GENESIS_SLOT, SLOT_MS, Commitment, hash_of
+from infra.local.solana.slots import FIRST_SLOT, GENESIS_SLOT, SLOT_MS, Commitment, hash_of
 
 API_VERSION = "2.3.6"
 MAX_ACCOUNTS = 100
@@ -161,7 +161,7 @@ class Rpc:
         records = self._chain.bank.by_slot.get(slot)
         if records:
             return records[0].block_time
-        passed = (slot - GENESIS_SLOT - self._chain.slots.offset) * SLOT_MS
+        passed = (slot - FIRST_SLOT - self._chain.slots.offset) * SLOT_MS
         return (self._chain.genesis_ms + passed) // 1_000
 
     def _block(self, params: Params) -> dict[str, Any]:
