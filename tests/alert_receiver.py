@@ -66,11 +66,14 @@ def _slack_problem(body: dict[str, Any]) -> str | None:
 
 
 def _pagerduty_problem(body: dict[str, Any]) -> str | None:
-    """What Events API v2 requires of a trigger."""
+    """What Events API v2 requires of a trigger, and of an acknowledgement."""
     payload = body.get("payload", {})
     if body.get("routing_key") != ROUTING_KEY:
         return "'routing_key' is invalid"
-    if body.get("event_action") != "trigger" or len(body.get("dedup_key", "")) > 255:
+    action, key = body.get("event_action"), body.get("dedup_key", "")
+    if action == "acknowledge" and 1 <= len(key) <= 255:
+        return None
+    if action != "trigger" or len(key) > 255:
         return "'event_action' or 'dedup_key' is invalid"
     if not 1 <= len(payload.get("summary", "")) <= 1024 or not payload.get("source"):
         return "'payload.summary' or 'payload.source' is invalid"

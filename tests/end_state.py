@@ -17,6 +17,8 @@ QUERIES = {
     "notifications": "select n.type, u.address, m.slug, count(*) from notifications n"
     " join users u on u.id = n.user_id left join markets m on m.id = n.market_id"
     " group by 1, 2, 3",
+    "tallies": "select m.slug, r.kind, r.yes, r.no, r.passed, count(*) from aggregation_results r"
+    " join markets m on m.id = r.market_id group by 1, 2, 3, 4, 5",
     "outbox": "select count(*) from outbox where published_at is null",
     "state changes": "select m.slug, s.to_state, count(*) from market_state_changes s"
     " join markets m on m.id = s.market_id group by 1, 2",

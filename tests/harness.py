@@ -21,6 +21,7 @@ import jwt
 from eth_account import Account
 from eth_account.messages import encode_defunct
 from jsonschema import Draft202012Validator
+from solders.keypair import Keypair
 
 from infra.local.clock import set_clock
 from infra.local.events import HttpRequest, build_event
@@ -176,6 +177,16 @@ class Platform:
         ).data
         user_id = uuid.UUID(connected["session"]["user"]["id"])
         return Wallet(account.address, connected["token"], user_id)
+
+    def sign_in_with_solana(self, key: Keypair | None = None) -> Wallet:
+        """As `sign_in`, with a wallet of Solana."""
+        key = key or Keypair()
+        address = str(key.pubkey())
+        challenge = self.call("create_nonce", body={"address": address, "chain": "solana"}).data
+        signature = str(key.sign_message(challenge["message"].encode()))
+        body = {"address": address, "message": challenge["message"], "signature": signature}
+        connected = self.call("connect_wallet", body=body).data
+        return Wallet(address, connected["token"], uuid.UUID(connected["session"]["user"]["id"]))
 
     def api_key(self, wallet: Wallet, *scopes: str, **fields: Any) -> str:
         """A new API key of a wallet; a service key goes into x-service-key, others are tokens."""

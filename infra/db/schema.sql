@@ -143,6 +143,7 @@ CREATE TABLE public.ops_alerts (
     sent_at timestamp with time zone,
     acknowledged_at timestamp with time zone,
     acknowledged_by uuid,
+    acknowledgement_sent_at timestamp with time zone,
     CONSTRAINT ops_alerts_are_acknowledged_by_somebody CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL))),
     CONSTRAINT ops_alerts_count_from_one CHECK ((count >= 1)),
     CONSTRAINT ops_alerts_severity_is_known CHECK ((severity = ANY (ARRAY['LOW'::text, 'MEDIUM'::text, 'HIGH'::text, 'CRITICAL'::text])))
@@ -166,7 +167,9 @@ begin
     elsif v_alert.acknowledged_at is not null then
         return v_alert;
     end if;
-    update public.ops_alerts as a set acknowledged_at = p_now, acknowledged_by = v_actor
+    -- Channels that were given up are worth another try: there is something new to tell.
+    update public.ops_alerts as a
+    set acknowledged_at = p_now, acknowledged_by = v_actor, attempts = 0
     where a.id = p_alert_id
     returning a.* into v_alert;
     insert into public.audit_log
@@ -665,6 +668,56 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.cast_vote(p_market_id uuid, p_kind text, p_vote boolean, p_vote_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(vote_id uuid, yes numeric, no numeric, decision text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    c_most_tries constant integer := 10;
+    v_actor  uuid := public.actor_id();
+    v_wallet text;
+    v_state  text;
+    v_vote   public.votes;
+begin
+    select u.address into v_wallet from public.users as u where u.id = v_actor;
+    if not found then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    end if;
+    select m.state into v_state from public.markets as m where m.id = p_market_id for share;
+    if not found then
+        raise exception using errcode = 'PR404', column = 'market_id',
+            message = 'there is no such market';
+    elsif v_state <> (case p_kind when 'proposal' then 'PROPOSED' else 'DISPUTED' end) then
+        raise exception using errcode = 'PR410', column = 'state',
+            message = format('a market that is %s takes no votes on a %s', v_state, p_kind);
+    elsif p_kind = 'dispute' and not exists (
+        select from public.dispute_weights as w
+        where w.market_id = p_market_id and w.wallet = v_wallet and w.weight > 0
+    ) then
+        raise exception using errcode = 'PR403',
+            message = 'only who held more of one side when the dispute began may vote';
+    end if;
+
+    insert into public.votes as v (id, market_id, user_id, wallet, kind, vote, created_at)
+    values (p_vote_id, p_market_id, v_actor, v_wallet, p_kind, p_vote, p_now)
+    on conflict on constraint votes_are_cast_once do update
+        set attempts = least(v.attempts + 1, c_most_tries + 1)
+    returning v.* into v_vote;
+    if v_vote.id = p_vote_id then
+        insert into public.audit_log
+            (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+        values (v_actor, 'cast_vote', 'market', p_market_id::text, p_request_id, p_ip,
+                jsonb_build_object('kind', p_kind, 'vote', p_vote), p_now);
+    end if;
+    return query select v_vote.id, t.yes, t.no,
+        case when v_vote.id = p_vote_id then 'cast'
+             when v_vote.attempts > c_most_tries then 'too_many'
+             when v_vote.vote = p_vote then 'same'
+             else 'other' end
+    from public.market_tally(p_market_id, p_kind) as t;
+end;
+$$;
+
 CREATE FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone, p_request_id text DEFAULT NULL::text, p_ip text DEFAULT NULL::text) RETURNS TABLE(operation_id uuid, market_id uuid, kind text, outcome smallint, size_lots bigint, amount_micros bigint, created_at timestamp with time zone, replayed boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -859,6 +912,59 @@ begin
         jsonb_build_object('clarification', v_id), p_now
     );
     return query select v_id, p_market_id, p_body, p_body_bn, p_now;
+end;
+$$;
+
+CREATE FUNCTION public.conclude_dispute(p_market_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(decision text, percentage_bps integer, turnout_bps integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_market  public.markets;
+    v_now     timestamptz;
+    v_tally   record;
+    v_result  record;
+    v_turnout integer;
+begin
+    select m.* into v_market from public.markets as m where m.id = p_market_id for no key update;
+    if not found then
+        raise exception using errcode = 'PR404', message = 'there is no such market';
+    end if;
+    v_now := public.effective_now(p_now);
+    if v_market.state <> 'DISPUTED' or v_market.venue <> 'native' or v_market.due_at > v_now then
+        raise exception using errcode = 'PR410', column = 'state',
+            message = 'no dispute of this market is over';
+    end if;
+    select * into strict v_tally from public.market_tally(p_market_id, 'dispute');
+    select * into strict v_result
+    from public.vote_outcome('dispute', v_tally.yes, v_tally.no, v_tally.votes);
+    select coalesce(trunc((v_tally.yes + v_tally.no) * 10000 / nullif(sum(w.weight), 0)), 0)
+    into v_turnout
+    from public.dispute_weights as w where w.market_id = p_market_id;
+
+    insert into public.aggregation_results
+        (market_id, kind, yes, no, percentage_bps, passed, purpose, created_at)
+    values (p_market_id, 'dispute', v_tally.yes, v_tally.no, v_result.percentage_bps,
+            v_result.passed, 'conclude_dispute', v_now);
+    if v_result.passed then
+        insert into public.escalations (kind, subject, market_id, reason, data, created_at)
+        values ('resolution', 'dispute:' || p_market_id, p_market_id,
+                'Holders want another outcome: uphold or refuse the dispute.',
+                jsonb_build_object('percentageBps', v_result.percentage_bps,
+                                   'turnoutBps', v_turnout, 'votes', v_tally.votes), v_now)
+        on conflict (kind, subject) do nothing;
+        if found then
+            insert into public.notifications (user_id, type, market_id, created_at)
+            select u.id, 'settlement_escalation', p_market_id, v_now
+            from public.users as u where u.role <> 'user';
+        end if;
+    else
+        perform public.decide_dispute(p_market_id, null, false,
+            format('%s of 10,000 by weight wanted another outcome', v_result.percentage_bps),
+            p_request_id, p_ip, v_now);
+    end if;
+    return query select case when v_result.passed then 'escalated' else 'refused' end,
+        v_result.percentage_bps, v_turnout;
 end;
 $$;
 
@@ -1101,6 +1207,62 @@ begin
 end;
 $$;
 
+CREATE TABLE public.escalations (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    market_id uuid,
+    reason text NOT NULL,
+    data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    status text DEFAULT 'open'::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    resolved_at timestamp with time zone,
+    user_id uuid,
+    title text,
+    severity text DEFAULT 'LOW'::text NOT NULL,
+    level integer DEFAULT 0 NOT NULL,
+    resolution text,
+    resolved_by uuid,
+    CONSTRAINT escalations_kind_is_known CHECK ((kind = ANY (ARRAY['support'::text, 'settlement'::text, 'resolution'::text]))),
+    CONSTRAINT escalations_level_is_known CHECK (((level >= 0) AND (level <= 3))),
+    CONSTRAINT escalations_severity_is_known CHECK ((severity = ANY (ARRAY['LOW'::text, 'MEDIUM'::text, 'HIGH'::text, 'CRITICAL'::text]))),
+    CONSTRAINT escalations_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'resolved'::text])))
+);
+
+CREATE FUNCTION public.create_escalation(p_escalation_id uuid, p_kind text, p_market_id uuid, p_title text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS public.escalations
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor      uuid := public.actor_id();
+    v_escalation public.escalations;
+begin
+    if not exists (select from public.users as u where u.id = v_actor and u.role <> 'user') then
+        raise exception using errcode = 'PR403', message = 'only an admin may open an escalation';
+    elsif p_market_id is not null
+        and not exists (select from public.markets as m where m.id = p_market_id) then
+        raise exception using errcode = 'PR400', column = 'market_id',
+            message = 'there is no such market';
+    end if;
+    insert into public.escalations (kind, subject, market_id, title, reason, created_at)
+    values (p_kind, 'admin:' || p_escalation_id, p_market_id, p_title, p_reason, p_now)
+    returning * into v_escalation;
+    insert into public.notifications (user_id, type, market_id, facts, created_at)
+    select u.id, 'settlement_escalation', p_market_id,
+           jsonb_build_object('escalationId', v_escalation.id, 'severity', v_escalation.severity),
+           p_now
+    from public.users as u
+    where u.role <> 'user' and u.id <> v_actor;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, 'create_escalation', 'escalation', v_escalation.id::text, p_request_id, p_ip,
+        jsonb_build_object('kind', p_kind, 'marketId', p_market_id), p_now
+    );
+    return v_escalation;
+end;
+$$;
+
 CREATE FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(outcome smallint, label text, label_bn text, probability_bps integer)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -1175,28 +1337,6 @@ begin
     from public.outcomes as o where o.market_id = p_market_id order by o.outcome;
 end;
 $$;
-
-CREATE TABLE public.escalations (
-    id bigint NOT NULL,
-    kind text NOT NULL,
-    subject text NOT NULL,
-    market_id uuid,
-    reason text NOT NULL,
-    data jsonb DEFAULT '{}'::jsonb NOT NULL,
-    status text DEFAULT 'open'::text NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    resolved_at timestamp with time zone,
-    user_id uuid,
-    title text,
-    severity text DEFAULT 'LOW'::text NOT NULL,
-    level integer DEFAULT 0 NOT NULL,
-    resolution text,
-    resolved_by uuid,
-    CONSTRAINT escalations_kind_is_known CHECK ((kind = ANY (ARRAY['support'::text, 'settlement'::text, 'resolution'::text]))),
-    CONSTRAINT escalations_level_is_known CHECK (((level >= 0) AND (level <= 3))),
-    CONSTRAINT escalations_severity_is_known CHECK ((severity = ANY (ARRAY['LOW'::text, 'MEDIUM'::text, 'HIGH'::text, 'CRITICAL'::text]))),
-    CONSTRAINT escalations_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'resolved'::text])))
-);
 
 CREATE FUNCTION public.create_ticket(p_ticket_id uuid, p_title text, p_message text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS public.escalations
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1674,7 +1814,24 @@ begin
     update public.accounts as a set
         balance_micros = a.balance_micros + case a.id when v_cash.id then -v_bond else v_bond end
     where a.id in (v_cash.id, v_market.bonds_account);
-    update public.markets as m set state = 'DISPUTED', updated_at = v_now where m.id = p_market_id;
+    update public.markets as m set state = 'DISPUTED', disputed_at = v_now, updated_at = v_now
+    where m.id = p_market_id;
+    -- What a holder's word weighs, from now on whatever it does with its shares: how much more one
+    -- outcome pays it than another, which is |YES - NO| where there are two.
+    insert into public.dispute_weights (market_id, wallet, weight)
+    select p_market_id, u.address,
+           case when count(*) < cardinality(public.void_payout(p_market_id))
+                then greatest(max(n.lots), 0) - least(min(n.lots), 0)
+                else max(n.lots) - min(n.lots) end
+    from (
+        select p.user_id, p.outcome,
+               sum(case p.position when 'YES' then p.held_lots else -p.held_lots end) as lots
+        from public.positions as p
+        where p.market_id = p_market_id and p.held_lots > 0
+        group by p.user_id, p.outcome
+    ) as n
+    join public.users as u on u.id = n.user_id
+    group by u.address;
     perform public.record_move(p_market_id, 'dispute_market', v_market.state, 'DISPUTED', p_reason,
         jsonb_build_object('bond_micros', v_bond), p_request_id, p_ip, v_now);
     v_result := jsonb_build_object(
@@ -2358,6 +2515,36 @@ CREATE FUNCTION public.market_stats(p_market_id uuid, p_now timestamp with time 
     join public.accounts as a on a.id = l.escrow_account
     left join public.market_audience as e on e.market_id = c.market_id
     where c.market_id = p_market_id
+$$;
+
+CREATE FUNCTION public.market_tally(p_market_id uuid, p_kind text) RETURNS TABLE(yes numeric, no numeric, votes bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    with on_chain as materialized (
+        select v.wallet, v.vote
+        from public.chain_markets as c
+        join public.chain_votes as v on v.market = c.market and v.kind = p_kind
+        where c.market_id = p_market_id
+    ),
+    cast_votes as (
+        select wallet, vote from on_chain
+        union all
+        select v.wallet, v.vote
+        from public.votes as v
+        where v.market_id = p_market_id and v.kind = p_kind
+          and not exists (select from on_chain as c where c.wallet = v.wallet)
+    ),
+    weighed as (
+        select v.vote, case p_kind when 'dispute' then w.weight else 1 end as weight
+        from cast_votes as v
+        left join public.dispute_weights as w
+            on p_kind = 'dispute' and w.market_id = p_market_id and w.wallet = v.wallet
+    )
+    select coalesce(sum(w.weight) filter (where w.vote), 0),
+           coalesce(sum(w.weight) filter (where not w.vote), 0),
+           count(*) filter (where w.weight > 0)
+    from weighed as w
 $$;
 
 CREATE FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_before_id bigint, p_limit integer) RETURNS TABLE(fill_id bigint, outcome smallint, price_bps integer, size_lots bigint, taker_side text, taker_position text, kind text, created_at timestamp with time zone)
@@ -3640,6 +3827,56 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.record_tally(p_market_id uuid, p_kind text, p_fence bigint, p_yes numeric, p_no numeric, p_votes bigint, p_purpose text, p_signature text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(changed boolean, passed boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_market public.markets;
+    v_tally  record;
+    v_result record;
+    v_told   record;
+begin
+    select m.* into strict v_market from public.markets as m where m.id = p_market_id
+    for no key update;
+    select t.told_yes, t.told_no into v_told
+    from public.vote_tallies as t
+    where t.market_id = p_market_id and t.kind = p_kind and t.fence = p_fence
+    for no key update;
+    if not found then
+        raise exception using errcode = 'PR409', message = 'another run tallies this market';
+    elsif v_market.state <> (case p_kind when 'proposal' then 'PROPOSED' else 'DISPUTED' end) then
+        raise exception using errcode = 'PR410', column = 'state',
+            message = format('the market is %s', v_market.state);
+    end if;
+    if v_market.venue = 'native' then
+        select * into strict v_tally from public.market_tally(p_market_id, p_kind);
+    else
+        select p_yes as yes, p_no as no, p_votes as votes into strict v_tally;
+    end if;
+    select * into strict v_result
+    from public.vote_outcome(p_kind, v_tally.yes, v_tally.no, v_tally.votes);
+    update public.vote_tallies as t
+    set told_yes = v_tally.yes, told_no = v_tally.no, told_at = p_now, failures = 0, next_attempt_at = null,
+        leased_until = null
+    where t.market_id = p_market_id and t.kind = p_kind;
+    if (v_tally.yes, v_tally.no) = (v_told.told_yes, v_told.told_no) and p_signature is null then
+        return query select false, v_result.passed;
+        return;
+    end if;
+    insert into public.aggregation_results
+        (market_id, kind, yes, no, percentage_bps, passed, purpose, signature, created_at)
+    values (p_market_id, p_kind, v_tally.yes, v_tally.no, v_result.percentage_bps, v_result.passed,
+            p_purpose, p_signature, p_now);
+    if v_market.venue = 'native' and p_kind = 'proposal' and v_result.passed then
+        perform public.move_market(p_market_id, 'APPROVED',
+            format('%s of %s votes', v_tally.yes, v_tally.yes + v_tally.no), null, null, null, null,
+            p_request_id, p_ip, p_now);
+    end if;
+    return query select true, v_result.passed;
+end;
+$$;
+
 CREATE FUNCTION public.record_trades(p_market_id uuid, p_outcome smallint, p_first_bps integer, p_last_bps integer, p_volume_micros bigint, p_volume_lots bigint, p_trades integer, p_new_traders integer, p_now timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -4204,6 +4441,47 @@ CREATE FUNCTION public.search_query(p_text text) RETURNS tsquery
     select string_agg(quote_literal(v.word) || ':*', ' & ')::tsquery
     from unnest(string_to_array(public.normalise_search(p_text), ' ')) as v (word)
     where v.word <> ''
+$$;
+
+CREATE FUNCTION public.set_tick_range(p_market_id uuid, p_min_bps integer, p_max_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id uuid, slug text, tick_size_bps integer, min_tick_bps integer, max_tick_bps integer, changed_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor  uuid := public.actor_id();
+    v_market public.markets;
+begin
+    if not exists (select from public.users as u where u.id = v_actor and u.role <> 'user') then
+        raise exception using errcode = 'PR403', message = 'only an admin may set a tick range';
+    end if;
+    select m.* into v_market from public.markets as m where m.id = p_market_id for no key update;
+    if not found then
+        raise exception using errcode = 'PR404', column = 'market_id',
+            message = 'there is no such market';
+    elsif v_market.state in ('FINALIZED', 'CANCELLED') then
+        raise exception using errcode = 'PR410', column = 'state', message = 'the market is over';
+    elsif v_market.tick_size_bps < p_min_bps then
+        raise exception using errcode = 'PR410', column = 'min_tick',
+            message = 'the market''s tick is smaller';
+    elsif v_market.tick_size_bps > p_max_bps then
+        raise exception using errcode = 'PR410', column = 'max_tick',
+            message = 'the market''s tick is larger';
+    end if;
+    update public.markets as m
+    set min_tick_bps = p_min_bps, max_tick_bps = p_max_bps, updated_at = p_now
+    where m.id = p_market_id;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (
+        v_actor, 'set_tick_range', 'market', p_market_id::text, p_request_id, p_ip,
+        jsonb_build_object(
+            'from', jsonb_build_array(v_market.min_tick_bps, v_market.max_tick_bps),
+            'to', jsonb_build_array(p_min_bps, p_max_bps)),
+        p_now
+    );
+    return query
+    select p_market_id, v_market.slug, v_market.tick_size_bps, p_min_bps, p_max_bps, p_now;
+end;
 $$;
 
 CREATE FUNCTION public.set_trading_status(p_market_id uuid, p_status text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id uuid, slug text, previous_status text, trading_status text, changed_at timestamp with time zone)
@@ -4828,6 +5106,16 @@ CREATE FUNCTION public.void_payout(p_market_id uuid) RETURNS integer[]
     cross join lateral generate_series(1, n.sides) as i
 $$;
 
+CREATE FUNCTION public.vote_outcome(p_kind text, p_yes numeric, p_no numeric, p_votes bigint) RETURNS TABLE(percentage_bps integer, threshold_bps integer, passed boolean)
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+    select s.share, r.threshold, s.share >= r.threshold and p_votes >= r.least_votes
+    from (select coalesce(trunc(p_yes * 10000 / nullif(p_yes + p_no, 0)), 0)::integer as share) as s
+    join (values ('proposal', 7000, 10), ('dispute', 6000, 1)) as r (kind, threshold, least_votes)
+        on r.kind = p_kind
+$$;
+
 CREATE FUNCTION public.wallet_of(p_user_id uuid) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -4841,6 +5129,8 @@ CREATE FUNCTION public.why_not_trading(p_venue text, p_state text, p_trading_sta
     AS $$
 begin
     return case
+        when p_venue = 'solana'
+            then 'the market trades on Solana: use /trades/buy and /trades/sell'
         when p_venue <> 'native' then 'the market does not trade here'
         when p_state <> 'ACTIVE' then 'the market is ' || p_state
         when p_opens_at > p_now then 'the market has not opened yet'
@@ -5676,6 +5966,13 @@ CREATE TABLE public.markets (
     is_exhaustive boolean DEFAULT false NOT NULL,
     min_tick_bps integer DEFAULT 10 NOT NULL,
     max_tick_bps integer DEFAULT 100 NOT NULL,
+    disputed_at timestamp with time zone,
+    due_at timestamp with time zone GENERATED ALWAYS AS (
+CASE state
+    WHEN 'RESOLVING'::text THEN (((proposed_at AT TIME ZONE 'UTC'::text) + make_interval(secs => (dispute_window_s)::double precision)) AT TIME ZONE 'UTC'::text)
+    WHEN 'DISPUTED'::text THEN (((disputed_at AT TIME ZONE 'UTC'::text) + '3 days'::interval) AT TIME ZONE 'UTC'::text)
+    ELSE NULL::timestamp with time zone
+END) STORED,
     CONSTRAINT markets_are_final_with_a_payout CHECK (((state <> 'FINALIZED'::text) OR (final_payout_bps IS NOT NULL))),
     CONSTRAINT markets_close_after_they_open CHECK (((opens_at IS NULL) OR (closes_at > opens_at))),
     CONSTRAINT markets_dispute_window_is_not_negative CHECK ((dispute_window_s >= 0)),
@@ -6054,7 +6351,8 @@ CREATE TABLE public.vote_tallies (
     told_yes numeric(40,0),
     told_no numeric(40,0),
     failures integer DEFAULT 0 NOT NULL,
-    next_attempt_at timestamp with time zone
+    next_attempt_at timestamp with time zone,
+    told_at timestamp with time zone
 );
 
 CREATE TABLE public.votes (
@@ -6065,6 +6363,7 @@ CREATE TABLE public.votes (
     kind text NOT NULL,
     vote boolean NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    attempts integer DEFAULT 1 NOT NULL,
     CONSTRAINT votes_kind_is_known CHECK ((kind = ANY (ARRAY['proposal'::text, 'dispute'::text])))
 );
 
@@ -6421,6 +6720,8 @@ CREATE INDEX markets_by_venue ON public.markets USING btree (venue, created_at D
 
 CREATE INDEX markets_by_words ON public.markets USING gin (search_tokens);
 
+CREATE INDEX markets_due ON public.markets USING btree (due_at, id) WHERE (due_at IS NOT NULL);
+
 CREATE INDEX markets_settled_by_time ON public.markets USING btree (settled_at) WHERE (settled_at IS NOT NULL);
 
 CREATE INDEX markets_unsettled ON public.markets USING btree (finalized_at) WHERE ((state = 'FINALIZED'::text) AND (settled_at IS NULL));
@@ -6432,6 +6733,8 @@ CREATE INDEX notifications_by_age ON public.notifications USING brin (created_at
 CREATE INDEX notifications_by_user ON public.notifications USING btree (user_id, id DESC);
 
 CREATE UNIQUE INDEX notifications_of_a_market_are_sent_once ON public.notifications USING btree (market_id, user_id, type) WHERE (type = ANY (ARRAY['market_closing_soon'::text, 'market_resolved'::text]));
+
+CREATE INDEX ops_alerts_acknowledged ON public.ops_alerts USING btree (next_attempt_at) WHERE ((acknowledged_at IS NOT NULL) AND (acknowledgement_sent_at IS NULL) AND ('pagerduty'::text = ANY (channels)));
 
 CREATE INDEX ops_alerts_by_fingerprint ON public.ops_alerts USING btree (fingerprint, first_seen_at DESC);
 
@@ -6854,6 +7157,8 @@ GRANT UPDATE(next_attempt_at) ON TABLE public.ops_alerts TO presage_worker;
 
 GRANT UPDATE(sent_at) ON TABLE public.ops_alerts TO presage_worker;
 
+GRANT UPDATE(acknowledgement_sent_at) ON TABLE public.ops_alerts TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.acknowledge_alert(p_alert_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.acknowledge_alert(p_alert_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
@@ -6892,11 +7197,17 @@ GRANT ALL ON FUNCTION public.cancel_orders(p_market_id uuid, p_now timestamp wit
 
 REVOKE ALL ON FUNCTION public.cash_account(p_user_id uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.cast_vote(p_market_id uuid, p_kind text, p_vote boolean, p_vote_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.cast_vote(p_market_id uuid, p_kind text, p_vote boolean, p_vote_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+
 REVOKE ALL ON FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone, p_request_id text, p_ip text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone, p_request_id text, p_ip text) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.clarify_market(p_market_id uuid, p_body text, p_body_bn text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.clarify_market(p_market_id uuid, p_body text, p_body_bn text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+
+REVOKE ALL ON FUNCTION public.conclude_dispute(p_market_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.conclude_dispute(p_market_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.confirm_email(p_email_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.confirm_email(p_email_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
@@ -6921,9 +7232,6 @@ GRANT SELECT ON TABLE public.deposits TO presage_worker;
 REVOKE ALL ON FUNCTION public.create_deposit(p_deposit_id uuid, p_method text, p_currency text, p_collateral text, p_amount_micros bigint, p_sender_reference text, p_sender_number text, p_key text, p_request_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_deposit(p_deposit_id uuid, p_method text, p_currency text, p_collateral text, p_amount_micros bigint, p_sender_reference text, p_sender_number text, p_key text, p_request_hash bytea, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
-REVOKE ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.escalations TO presage_worker;
 GRANT SELECT ON TABLE public.escalations TO presage_admin;
 
@@ -6942,6 +7250,12 @@ GRANT SELECT(user_id) ON TABLE public.escalations TO presage_api;
 GRANT SELECT(title) ON TABLE public.escalations TO presage_api;
 
 GRANT SELECT(resolution) ON TABLE public.escalations TO presage_api;
+
+REVOKE ALL ON FUNCTION public.create_escalation(p_escalation_id uuid, p_kind text, p_market_id uuid, p_title text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_escalation(p_escalation_id uuid, p_kind text, p_market_id uuid, p_title text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+
+REVOKE ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_outcomes(p_market_id uuid, p_outcomes jsonb, p_exhaustive boolean, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
 REVOKE ALL ON FUNCTION public.create_ticket(p_ticket_id uuid, p_title text, p_message text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_ticket(p_ticket_id uuid, p_title text, p_message text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
@@ -7058,6 +7372,11 @@ GRANT ALL ON FUNCTION public.market_stats(p_market_id uuid, p_now timestamp with
 GRANT ALL ON FUNCTION public.market_stats(p_market_id uuid, p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.market_stats(p_market_id uuid, p_now timestamp with time zone) TO presage_worker;
 
+REVOKE ALL ON FUNCTION public.market_tally(p_market_id uuid, p_kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.market_tally(p_market_id uuid, p_kind text) TO presage_api;
+GRANT ALL ON FUNCTION public.market_tally(p_market_id uuid, p_kind text) TO presage_admin;
+GRANT ALL ON FUNCTION public.market_tally(p_market_id uuid, p_kind text) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_before_id bigint, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_before_id bigint, p_limit integer) TO presage_api;
 GRANT ALL ON FUNCTION public.market_trades(p_market_id uuid, p_outcome smallint, p_before_id bigint, p_limit integer) TO presage_admin;
@@ -7109,6 +7428,9 @@ GRANT ALL ON FUNCTION public.raise_alert(p_type text, p_severity text, p_fingerp
 
 REVOKE ALL ON FUNCTION public.record_move(p_market_id uuid, p_action text, p_from text, p_to text, p_reason text, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.record_tally(p_market_id uuid, p_kind text, p_fence bigint, p_yes numeric, p_no numeric, p_votes bigint, p_purpose text, p_signature text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.record_tally(p_market_id uuid, p_kind text, p_fence bigint, p_yes numeric, p_no numeric, p_votes bigint, p_purpose text, p_signature text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.record_trades(p_market_id uuid, p_outcome smallint, p_first_bps integer, p_last_bps integer, p_volume_micros bigint, p_volume_lots bigint, p_trades integer, p_new_traders integer, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.record_wallet_change(p_actor_id uuid, p_action text, p_resource text, p_resource_id uuid, p_user_id uuid, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
@@ -7145,6 +7467,9 @@ REVOKE ALL ON FUNCTION public.search_query(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.search_query(p_text text) TO presage_api;
 GRANT ALL ON FUNCTION public.search_query(p_text text) TO presage_admin;
 GRANT ALL ON FUNCTION public.search_query(p_text text) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.set_tick_range(p_market_id uuid, p_min_bps integer, p_max_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.set_tick_range(p_market_id uuid, p_min_bps integer, p_max_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
 REVOKE ALL ON FUNCTION public.set_trading_status(p_market_id uuid, p_status text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.set_trading_status(p_market_id uuid, p_status text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
@@ -7189,6 +7514,11 @@ REVOKE ALL ON FUNCTION public.void_payout(p_market_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.void_payout(p_market_id uuid) TO presage_api;
 GRANT ALL ON FUNCTION public.void_payout(p_market_id uuid) TO presage_admin;
 GRANT ALL ON FUNCTION public.void_payout(p_market_id uuid) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.vote_outcome(p_kind text, p_yes numeric, p_no numeric, p_votes bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.vote_outcome(p_kind text, p_yes numeric, p_no numeric, p_votes bigint) TO presage_api;
+GRANT ALL ON FUNCTION public.vote_outcome(p_kind text, p_yes numeric, p_no numeric, p_votes bigint) TO presage_admin;
+GRANT ALL ON FUNCTION public.vote_outcome(p_kind text, p_yes numeric, p_no numeric, p_votes bigint) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.wallet_of(p_user_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.wallet_of(p_user_id uuid) TO presage_api;

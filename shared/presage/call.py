@@ -1,6 +1,7 @@
 """What a service is told about the request it serves: who asks, when, and under which id."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -42,8 +43,8 @@ class Call:
     `zone` picks the database role; `accept` is the caller's Accept header. A service may set a
     `status` that is not the route's usual one and a shorter `statement_timeout_ms` than the
     setting's. `headers` and `cookies` are added to the answer. `cache_tag` is what a cached answer
-    shows, `changed_tags` what a write has changed
-    (see edge/cache.py).
+    shows, `changed_tags` what a write has changed (see edge/cache.py); `told` are Redis commands
+    that leave with those tags, after the commit.
     """
 
     zone: Zone
@@ -60,6 +61,7 @@ class Call:
     cookies: list[str] = field(default_factory=list)
     cache_tag: str = ""
     changed_tags: list[str] = field(default_factory=list)
+    told: list[Sequence[str | int]] = field(default_factory=list)
 
     @property
     def user(self) -> Actor:

@@ -90,6 +90,14 @@ METRICS: tuple[Metric, ...] = (
         statistic="Maximum",
     ),
     Metric(
+        name="VoteLatency",
+        meaning="from a vote to the count that has it (largest)",
+        panel="Markets",
+        unit="Milliseconds",
+        statistic="Maximum",
+    ),
+    Metric(name="AggregationFailures", meaning="votes that could not be counted", panel="Markets"),
+    Metric(
         name="UnsettledMarkets",
         meaning="final markets not yet paid",
         panel="Queues",

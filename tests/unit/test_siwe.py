@@ -1,6 +1,4 @@
-"""Sign-in messages and signatures, with eth-account as the oracle."""
-
-from datetime import UTC, datetime
+"""Wallets of Ethereum, with eth-account as the oracle."""
 
 import pytest
 from eth_account import Account
@@ -9,47 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presage.identity.siwe import (
-    SiweMessage,
     checksum_address,
     keccak256,
-    nonce_of,
     recover_address,
 )
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 private_keys = st.integers(1, ORDER - 1).map(lambda key: key.to_bytes(32))
-
-
-def test_the_message_is_laid_out_by_eip_4361() -> None:
-    message = SiweMessage(
-        domain="app.example.com",
-        address="0x2c7536E3605D9C16a7a3D7b1898e529396a65c23",
-        statement="Sign in to Presage.",
-        uri="https://api.example.com/api/v1",
-        chain_id=137,
-        nonce="0123456789abcdef",
-        issued_at=datetime(2026, 7, 24, 12, tzinfo=UTC),
-        expires_at=datetime(2026, 7, 24, 12, 10, tzinfo=UTC),
-    )
-    assert message.text() == (
-        "app.example.com wants you to sign in with your Ethereum account:\n"
-        "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23\n"
-        "\n"
-        "Sign in to Presage.\n"
-        "\n"
-        "URI: https://api.example.com/api/v1\n"
-        "Version: 1\n"
-        "Chain ID: 137\n"
-        "Nonce: 0123456789abcdef\n"
-        "Issued At: 2026-07-24T12:00:00.000Z\n"
-        "Expiration Time: 2026-07-24T12:10:00.000Z"
-    )
-    assert nonce_of(message.text()) == "0123456789abcdef"
-
-
-def test_a_message_with_two_nonces_has_none() -> None:
-    assert nonce_of("Nonce: a\nNonce: b") is None
-    assert nonce_of("no such line") is None
 
 
 def test_keccak_is_ethereums() -> None:

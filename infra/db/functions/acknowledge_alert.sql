@@ -19,7 +19,9 @@ begin
     elsif v_alert.acknowledged_at is not null then
         return v_alert;
     end if;
-    update public.ops_alerts as a set acknowledged_at = p_now, acknowledged_by = v_actor
+    -- Channels that were given up are worth another try: there is something new to tell.
+    update public.ops_alerts as a
+    set acknowledged_at = p_now, acknowledged_by = v_actor, attempts = 0
     where a.id = p_alert_id
     returning a.* into v_alert;
     insert into public.audit_log

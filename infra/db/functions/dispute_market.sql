@@ -88,7 +88,24 @@ begin
     update public.accounts as a set
         balance_micros = a.balance_micros + case a.id when v_cash.id then -v_bond else v_bond end
     where a.id in (v_cash.id, v_market.bonds_account);
-    update public.markets as m set state = 'DISPUTED', updated_at = v_now where m.id = p_market_id;
+    update public.markets as m set state = 'DISPUTED', disputed_at = v_now, updated_at = v_now
+    where m.id = p_market_id;
+    -- What a holder's word weighs, from now on whatever it does with its shares: how much more one
+    -- outcome pays it than another, which is |YES - NO| where there are two.
+    insert into public.dispute_weights (market_id, wallet, weight)
+    select p_market_id, u.address,
+           case when count(*) < cardinality(public.void_payout(p_market_id))
+                then greatest(max(n.lots), 0) - least(min(n.lots), 0)
+                else max(n.lots) - min(n.lots) end
+    from (
+        select p.user_id, p.outcome,
+               sum(case p.position when 'YES' then p.held_lots else -p.held_lots end) as lots
+        from public.positions as p
+        where p.market_id = p_market_id and p.held_lots > 0
+        group by p.user_id, p.outcome
+    ) as n
+    join public.users as u on u.id = n.user_id
+    group by u.address;
     perform public.record_move(p_market_id, 'dispute_market', v_market.state, 'DISPUTED', p_reason,
         jsonb_build_object('bond_micros', v_bond), p_request_id, p_ip, v_now);
     v_result := jsonb_build_object(

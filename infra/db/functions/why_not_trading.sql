@@ -8,6 +8,8 @@ language plpgsql immutable set search_path = ''
 as $$
 begin
     return case
+        when p_venue = 'solana'
+            then 'the market trades on Solana: use /trades/buy and /trades/sell'
         when p_venue <> 'native' then 'the market does not trade here'
         when p_state <> 'ACTIVE' then 'the market is ' || p_state
         when p_opens_at > p_now then 'the market has not opened yet'

@@ -100,6 +100,16 @@ def send(channel: Channel, message: AlertMessage) -> None:
             breaker.guarded("pagerduty", lambda: _pagerduty(message))
 
 
+def acknowledge(fingerprint: str) -> None:
+    """Tell PagerDuty that somebody has taken up what was sent under this fingerprint.
+
+    Raises:
+        UpstreamError: it did not take the message, and may later.
+        UnprocessableError: it refused the message.
+    """
+    breaker.guarded("pagerduty", lambda: _enqueue("acknowledge", fingerprint))
+
+
 def tell(channel: Channel, title: str, text: str) -> None:
     """Tell a channel of people something that is no alert; PagerDuty wakes, and takes none.
 
@@ -145,24 +155,31 @@ def _slack(message: AlertMessage) -> None:
 
 
 def _pagerduty(message: AlertMessage) -> None:
+    payload = {
+        "summary": _one_line(message.title)[:_SUMMARY_CHARS],
+        "source": f"presage-{config.get('STAGE')}",
+        "severity": _PAGERDUTY_SEVERITIES[message.severity],
+        "timestamp": message.first_seen_at.isoformat(),
+        "component": "presage",
+        "class": message.alert_type,
+        "custom_details": {
+            "meaning": message.meaning,
+            "first_step": message.first_step,
+            "count": message.count,
+            **message.details,
+        },
+    }
+    _enqueue("trigger", message.fingerprint, payload=payload)
+
+
+def _enqueue(
+    action: Literal["trigger", "acknowledge"], dedup_key: str, **rest: Mapping[str, Any]
+) -> None:
     body = {
         "routing_key": config.get("PAGERDUTY_ROUTING_KEY"),
-        "event_action": "trigger",
-        "dedup_key": message.fingerprint,
-        "payload": {
-            "summary": _one_line(message.title)[:_SUMMARY_CHARS],
-            "source": f"presage-{config.get('STAGE')}",
-            "severity": _PAGERDUTY_SEVERITIES[message.severity],
-            "timestamp": message.first_seen_at.isoformat(),
-            "component": "presage",
-            "class": message.alert_type,
-            "custom_details": {
-                "meaning": message.meaning,
-                "first_step": message.first_step,
-                "count": message.count,
-                **message.details,
-            },
-        },
+        "event_action": action,
+        "dedup_key": dedup_key,
+        **rest,
     }
     _post("pagerduty", f"{config.get('PAGERDUTY_URL')}/v2/enqueue", body, HTTPStatus.ACCEPTED)
 

@@ -118,13 +118,14 @@ def store(
 
 
 def drop(call: Call) -> None:
-    """Mark stale what the call has changed, after its commit."""
+    """Mark stale what the call has changed, and send what it tells Redis, after its commit."""
     until = clock.now_ms() + SKEW_MS
     redis.flush(
         [
             ("SET", f"stale:{tag}", until, "EX", MAX_TTL_S)
             for tag in dict.fromkeys(call.changed_tags)
         ]
+        + call.told
     )
 
 

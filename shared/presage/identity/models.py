@@ -4,20 +4,38 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from presage.identity.profile_models import ApiSecret
-from presage.identity.siwe import checksum_address
+from presage.identity.sign_in_message import WalletChain, chain_of
 from presage.schema import RequestModel, ResponseModel
 
-EvmAddress = Annotated[str, Field(max_length=42), AfterValidator(checksum_address)]
+
+def _spelled(address: str) -> str:
+    """The address in its chain's one spelling: 0x begins an Ethereum one."""
+    if address.startswith("0x"):
+        from presage.identity.siwe import checksum_address
+
+        return checksum_address(address)
+    from presage.identity.siws import solana_address
+
+    return solana_address(address)
+
+
+def _on_its_chain(address: str, info: ValidationInfo) -> str:
+    if info.data.get("chain") not in {None, chain_of(address)}:
+        raise ValueError(f"is no address of {info.data['chain']}")
+    return address
+
+
+Address = Annotated[str, Field(max_length=44), AfterValidator(_spelled)]
 
 
 class CreateNonce(RequestModel):
-    """Who wants to sign in, with which kind of wallet."""
+    """Who wants to sign in; `chain` need not be given, since an address tells it."""
 
-    address: EvmAddress
-    chain: Literal["evm"] = "evm"
+    chain: WalletChain | None = None
+    address: Annotated[Address, AfterValidator(_on_its_chain)]
 
 
 class Nonce(ResponseModel):
@@ -29,13 +47,14 @@ class Nonce(ResponseModel):
 
 
 class ConnectWallet(RequestModel):
-    """The message of /auth/nonce, unaltered, and its signature in hex.
+    """The message of /auth/nonce, unaltered, and its signature.
 
-    EIP-191 by the wallet's key, or what its contract accepts (ERC-1271), where a node can be asked.
-    The three Polymarket credentials come together; they are encrypted and never answered.
+    Ethereum: in hex, EIP-191 by the wallet's key, or what its contract accepts (ERC-1271), where a
+    node can be asked. Solana: Ed25519, in base58 or base64. The three Polymarket credentials come
+    together; they are encrypted and never answered.
     """
 
-    address: EvmAddress
+    address: Address
     message: Annotated[str, Field(max_length=2_000)]
     signature: Annotated[str, Field(max_length=4_098)]
     polymarket_api_key: ApiSecret | None = None

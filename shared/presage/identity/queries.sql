@@ -15,7 +15,7 @@ from public.sign_in(
 
 -- name: find_wallet
 -- The user of a wallet that has proved itself, if there is one.
-select public.find_wallet('evm', %(address)s) as user_id;
+select public.find_wallet(%(chain)s, %(address)s) as user_id;
 
 -- name: get_profile
 -- How the caller is shown and reached.

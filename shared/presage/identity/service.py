@@ -1,4 +1,4 @@
-"""Sign-in with a wallet (EIP-4361), the session behind it, and leaving."""
+"""Sign-in with a wallet of Ethereum or Solana, the session behind it, and leaving."""
 
 import secrets
 import uuid
@@ -23,13 +23,7 @@ from presage.identity.models import (
     User,
 )
 from presage.identity.sessions import Session
-from presage.identity.siwe import (
-    SiweMessage,
-    checksum_address,
-    message_hash,
-    nonce_of,
-    recover_address,
-)
+from presage.identity.sign_in_message import SignInMessage, chain_of, nonce_of
 from presage.schema import Nothing
 
 CHALLENGE_LIFETIME = timedelta(minutes=10)
@@ -56,12 +50,13 @@ class _Revoked:
 
 def create_nonce(call: Call, request: CreateNonce) -> Nonce:
     """Store a single-use challenge and answer the exact message to sign."""
-    message = SiweMessage(
+    chain = chain_of(request.address)
+    message = SignInMessage(
         domain=config.get("SIWE_DOMAIN"),
         address=request.address,
         statement=STATEMENT,
         uri=config.get("PUBLIC_BASE_URL"),
-        chain_id=config.integer("EVM_CHAIN_ID"),
+        chain_id=config.get("EVM_CHAIN_ID" if chain == "evm" else "SOLANA_CLUSTER"),
         nonce=secrets.token_hex(16),
         issued_at=call.now,
         expires_at=call.now + CHALLENGE_LIFETIME,
@@ -75,7 +70,7 @@ def create_nonce(call: Call, request: CreateNonce) -> Nonce:
                 {
                     "nonce": message.nonce,
                     "address": message.address,
-                    "chain": request.chain,
+                    "chain": chain,
                     "message": message.text(),
                     "now": call.now,
                     "expires_at": message.expires_at,
@@ -111,14 +106,14 @@ def connect_wallet(call: Call, request: ConnectWallet) -> Connected:
         "address": request.address,
         "message": request.message,
         "token_hash": sessions.hash_token(token),
-        "is_bootstrap_admin": request.address == _bootstrap_admin(),
+        "is_bootstrap_admin": _is_bootstrap_admin(request.address),
         "ip": call.ip,
         "request_id": call.request_id,
         "now": call.now,
         "expires_at": call.now + sessions.LIFETIME,
     }
     session = connection.fetch_one(
-        call, _queries["sign_in"], _Visit, params | _for_user(call, request.address, given)
+        call, _queries["sign_in"], _Visit, params | _for_user(call, request, given)
     )
     if session is None:
         raise UnauthorizedError("The challenge is unknown, altered, expired or used.")
@@ -128,6 +123,12 @@ def connect_wallet(call: Call, request: ConnectWallet) -> Connected:
 
 def _is_signed(request: ConnectWallet) -> bool:
     """Whether the wallet signed the message: by its key, or by its contract's word (ERC-1271)."""
+    if chain_of(request.address) == "solana":
+        from presage.identity.siws import is_signed_by
+
+        return is_signed_by(request.address, request.message, request.signature)
+    from presage.identity.siwe import message_hash, recover_address
+
     if recover_address(request.message, request.signature) == request.address:
         return True
     if not evm_rpc.is_configured():
@@ -157,13 +158,14 @@ def _given_credentials(request: ConnectWallet) -> credentials.PolymarketCredenti
 
 
 def _for_user(
-    call: Call, address: str, given: credentials.PolymarketCredentials | None
+    call: Call, request: ConnectWallet, given: credentials.PolymarketCredentials | None
 ) -> dict[str, Any]:
     """The user's id, new unless credentials have to be sealed for one who exists."""
     if given is None:
         nothing = dict.fromkeys(("key_id", "credential_nonce", "ciphertext"))
         return {"user_id": uuid.uuid4(), **nothing}
-    found = connection.fetch_one(call, _queries["find_wallet"], _Found, {"address": address})
+    wallet = {"chain": chain_of(request.address), "address": request.address}
+    found = connection.fetch_one(call, _queries["find_wallet"], _Found, wallet)
     user_id = (found and found.user_id) or uuid.uuid4()
     sealed = credentials.seal(user_id, given)
     return {
@@ -192,9 +194,10 @@ def logout(call: Call, request: Nothing) -> LoggedOut:  # noqa: ARG001 - it has 
     return LoggedOut(revoked_sessions=row.revoked_sessions if row else 0)
 
 
-def _bootstrap_admin() -> str | None:
-    address = config.get("BOOTSTRAP_ADMIN")
-    return checksum_address(address) if address else None
+def _is_bootstrap_admin(address: str) -> bool:
+    """Whether this is the wallet that BOOTSTRAP_ADMIN names, checksummed or not."""
+    named = config.get("BOOTSTRAP_ADMIN")
+    return address == named or (chain_of(address) == "evm" and address.lower() == named.lower())
 
 
 def _view(session: _Visit) -> SessionView:

@@ -1,12 +1,10 @@
-"""Sign-In with Ethereum: the message (EIP-4361), address checksums (EIP-55), signatures (EIP-191).
+"""Wallets of Ethereum: address checksums (EIP-55) and signatures (EIP-191).
 
 Built on coincurve and keccak rather than eth-account, which takes 190 ms to import; eth-account is
 the oracle in the tests.
 """
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
 
 from coincurve import PublicKey
 from Crypto.Hash import keccak
@@ -15,44 +13,6 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _SIGNATURE_BYTES = 65
 _CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _LEGACY_RECOVERY = 27
-
-
-@dataclass(frozen=True, kw_only=True)
-class SiweMessage:
-    """What the wallet is asked to sign. `address` is checksummed; times are UTC."""
-
-    domain: str
-    address: str
-    statement: str
-    uri: str
-    chain_id: int
-    nonce: str
-    issued_at: datetime
-    expires_at: datetime
-
-    def text(self) -> str:
-        """The message as EIP-4361 lays it out, line by line."""
-        return (
-            f"{self.domain} wants you to sign in with your Ethereum account:\n"
-            f"{self.address}\n\n"
-            f"{self.statement}\n\n"
-            f"URI: {self.uri}\n"
-            f"Version: 1\n"
-            f"Chain ID: {self.chain_id}\n"
-            f"Nonce: {self.nonce}\n"
-            f"Issued At: {_iso(self.issued_at)}\n"
-            f"Expiration Time: {_iso(self.expires_at)}"
-        )
-
-
-def _iso(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
-
-
-def nonce_of(text: str) -> str | None:
-    """The nonce line of a message, or None when it has none or several."""
-    lines = [line for line in text.split("\n") if line.startswith("Nonce: ")]
-    return lines[0].removeprefix("Nonce: ") if len(lines) == 1 else None
 
 
 def keccak256(data: bytes) -> bytes:

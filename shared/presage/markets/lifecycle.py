@@ -28,6 +28,7 @@ from presage.markets.models import (
     MoveMarket,
     ProposeMarket,
     ResolveMarket,
+    SetTickRange,
     SetTradingStatus,
 )
 from presage.markets.views import (
@@ -37,6 +38,7 @@ from presage.markets.views import (
     MarketDisputed,
     MarketMoved,
     MarketProposed,
+    TickRangeSet,
     TradingStatusChanged,
 )
 from presage.schema import Page, Pagination
@@ -152,6 +154,17 @@ def decide_dispute(call: Call, request: DecideDispute) -> DisputeDecided:
     return decided
 
 
+def conclude_dispute(call: Call, market_id: uuid.UUID) -> None:
+    """End a native dispute by its votes; one that they would uphold is put before an admin.
+
+    Raises:
+        InvalidStateError: the market is not disputed, or its three days are not over.
+    """
+    params = {"market_id": market_id} | _traced(call)
+    connection.run(call, [(_queries["conclude_dispute"], None, params)])
+    call.changed_tags.extend(("markets", f"market:{market_id}"))
+
+
 def finalize_market(call: Call, request: MoveMarket) -> MarketMoved:
     """RESOLVING to FINALIZED, once the dispute window is over undisputed."""
     return move(call, request.market_id, "FINALIZED", reason=request.reason)
@@ -179,6 +192,23 @@ def set_trading_status(call: Call, request: SetTradingStatus) -> TradingStatusCh
     if changed is None:
         raise LookupError("set_trading_status answers a row or raises")
     call.changed_tags.extend(("markets", f"market:{request.market_id}"))
+    return changed
+
+
+def set_tick_range(call: Call, request: SetTickRange) -> TickRangeSet:
+    """Bound a market's tick; it moves inside the range by volatility alone, after notice.
+
+    Raises:
+        ValidationFailedError: the smallest is above the largest.
+        NotFoundError: there is no such market.
+        InvalidStateError: the market is over, or its tick is outside the range.
+    """
+    if request.min_tick_bps > request.max_tick_bps:
+        raise ValidationFailedError("minTick may not exceed maxTick.", field="minTick")
+    params = request.model_dump() | _traced(call)
+    changed = connection.fetch_one(call, _queries["set_tick_range"], TickRangeSet, params)
+    if changed is None:
+        raise LookupError("set_tick_range answers a row or raises")
     return changed
 
 

@@ -20,6 +20,8 @@ MIN_DISPUTE_WINDOW_S = 300
 # With the minute after a bound this is what one call to a price source answers.
 MAX_TOLERANCE_S = 900
 MAX_DISPUTE_WINDOW_S = 2_592_000
+# Where ticks that follow volatility may stand, as announce_tick_changes has it.
+TICKS_BPS = (10, 25, 50, 100)
 
 type State = Literal[
     "PROPOSED", "APPROVED", "ACTIVE", "RESOLVING", "DISPUTED", "FINALIZED", "CANCELLED"
@@ -38,6 +40,12 @@ def _slug(value: str) -> str:
 def _divides_the_payout(tick_bps: int) -> int:
     if 10_000 % tick_bps:
         raise ValueError("must divide 1.00")
+    return tick_bps
+
+
+def _on_the_grid(tick_bps: int) -> int:
+    if tick_bps not in TICKS_BPS:
+        raise ValueError("must be 0.01, 0.005, 0.0025 or 0.001")
     return tick_bps
 
 
@@ -126,6 +134,13 @@ class SetTradingStatus(MoveMarket):
     """What the market takes from now on: every order, only resting ones, only cancels, nothing."""
 
     trading_status: TradingStatus
+
+
+class SetTickRange(MarketPath):
+    """The smallest and the largest tick that volatility may lead to."""
+
+    min_tick_bps: Annotated[PriceIn, Field(alias="minTick"), AfterValidator(_on_the_grid)]
+    max_tick_bps: Annotated[PriceIn, Field(alias="maxTick"), AfterValidator(_on_the_grid)]
 
 
 class ClarifyMarket(MarketPath):

@@ -39,6 +39,13 @@ from public.set_trading_status(
     %(market_id)s, %(trading_status)s, %(reason)s, %(request_id)s, %(ip)s, %(now)s
 );
 
+-- name: set_tick_range
+-- Change between which ticks a market's own follows volatility.
+select id, slug, tick_size_bps, min_tick_bps, max_tick_bps, changed_at
+from public.set_tick_range(
+    %(market_id)s, %(min_tick_bps)s, %(max_tick_bps)s, %(request_id)s, %(ip)s, %(now)s
+);
+
 -- name: clarify_market
 -- Add a clarification to a market's rules.
 select id, market_id, body, body_bn, created_at
@@ -318,31 +325,49 @@ select public.snapshot_prices(%(now)s) as count;
 -- name: list_due_markets
 -- Native markets whose dispute window is over.
 select id from public.markets
-where state = 'RESOLVING' and venue = 'native'
-  and proposed_at + make_interval(secs => dispute_window_s) <= %(now)s
-order by proposed_at, id
+where due_at <= %(now)s and state = 'RESOLVING' and venue = 'native'
+order by due_at, id
 limit %(limit)s;
 
+-- name: list_due_disputes
+-- Native markets whose three days of votes are over, unless a human was asked.
+select m.id from public.markets as m
+where m.due_at <= %(now)s and m.state = 'DISPUTED' and m.venue = 'native'
+  and not exists (
+      select from public.escalations as e
+      where e.kind = 'resolution' and e.subject = 'dispute:' || m.id)
+order by m.due_at, m.id
+limit %(limit)s;
+
+-- name: conclude_dispute
+-- End a dispute by its votes, or ask a human.
+select decision, percentage_bps, turnout_bps
+from public.conclude_dispute(%(market_id)s, %(request_id)s, %(ip)s, %(now)s);
+
 -- name: list_waiting_markets
--- Native markets that should have moved: by us (the dispute window is long over), or by a human (a
--- dispute to decide, a close without an outcome). Those that we owe come first, then the oldest.
+-- Markets that should have moved: by us (overdue, and no human was asked), or that nothing has moved
+-- for long (a dispute to decide, a close without an outcome). Those that we owe come first.
 select w.id, w.slug, w.state, w.is_overdue
 from (
-    select m.id, m.slug, m.state, true as is_overdue,
-           m.proposed_at + make_interval(secs => m.dispute_window_s) as since
+    select m.id, m.slug, m.state, true as is_overdue, m.due_at as since
     from public.markets as m
-    where m.state = 'RESOLVING' and m.venue = 'native'
-      and m.proposed_at + make_interval(secs => m.dispute_window_s + %(overdue_s)s) <= %(now)s
+    where m.due_at <= %(now)s::timestamptz - make_interval(secs => %(overdue_s)s)
+      and not (m.state = 'DISPUTED' and exists (
+          select from public.escalations as e
+          where e.kind = 'resolution' and e.subject = 'dispute:' || m.id))
     union all
-    select m.id, m.slug, m.state, false,
-           case m.state when 'DISPUTED' then d.created_at else m.closes_at end
+    select m.id, m.slug, m.state, false, m.disputed_at
     from public.markets as m
-    left join public.market_disputes as d on d.market_id = m.id
-    where m.venue = 'native'
-      and ((m.state = 'DISPUTED'
-            and d.created_at <= %(now)s::timestamptz - make_interval(secs => %(stuck_s)s))
-           or (m.state = 'ACTIVE'
-               and m.closes_at <= %(now)s::timestamptz - make_interval(secs => %(stuck_s)s)))
+    where m.state = 'DISPUTED' and m.due_at <= %(now)s
+      and m.disputed_at <= %(now)s::timestamptz - make_interval(secs => %(stuck_s)s)
+      and exists (
+          select from public.escalations as e
+          where e.kind = 'resolution' and e.subject = 'dispute:' || m.id)
+    union all
+    select m.id, m.slug, m.state, false, m.closes_at
+    from public.markets as m
+    where m.state = 'ACTIVE' and m.venue <> 'polymarket'
+      and m.closes_at <= %(now)s::timestamptz - make_interval(secs => %(stuck_s)s)
 ) as w
 order by w.is_overdue desc, w.since, w.id
 limit %(limit)s;

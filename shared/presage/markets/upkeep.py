@@ -25,9 +25,9 @@ from presage.workflows.run import Outcome, Run
 MARKETS_PER_LOOK = 200
 ORDERS_PER_RELEASE = 500
 HOLDERS_PER_PAYOUT = 500
-# What the machine should have done within five minutes, and a human within two days.
-OVERDUE_S = 300
-STUCK_S = 172_800
+# What the machine should have done within ten minutes, and anybody within thirty days.
+OVERDUE_S = 600
+STUCK_S = 2_592_000
 ALERTS_PER_RUN = 100
 _queries = beside(__file__)
 
@@ -107,17 +107,25 @@ def price_snapshot(run: Run) -> Outcome:
 
 
 def market_monitor(run: Run) -> Outcome:
-    """Finalize the markets whose dispute window is over; tell of those that do not move."""
+    """Finalize the markets whose dispute window, or whose dispute's three days of votes, are over.
+
+    Tells of those that do not move.
+    """
 
     def finalize(market_id: uuid.UUID) -> bool:
         lifecycle.move(run.call, market_id, "FINALIZED", reason="The dispute window is over.")
         return True
 
+    def conclude(market_id: uuid.UUID) -> bool:
+        lifecycle.conclude_dispute(run.call, market_id)
+        return True
+
     finalized = _each(run, "list_due_markets", finalize)
-    metrics.count("Transitions", finalized)
+    concluded = _each(run, "list_due_disputes", conclude)
+    metrics.count("Transitions", finalized + concluded)
     metrics.count("TransitionFailures", len(run.failures))
     _tell_of_waiting(run)
-    return _outcome(run, finalized=finalized)
+    return _outcome(run, finalized=finalized, concluded=concluded)
 
 
 def settle_market(run: Run) -> Outcome:

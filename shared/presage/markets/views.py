@@ -21,6 +21,17 @@ class TradingStatusChanged(ResponseModel):
     changed_at: datetime
 
 
+class TickRangeSet(ResponseModel):
+    """Between which ticks a market's own follows volatility, and where it stands."""
+
+    id: uuid.UUID
+    slug: str
+    tick_size_bps: Annotated[PriceOut, Field(alias="tickSize")]
+    min_tick_bps: Annotated[PriceOut, Field(alias="minTick")]
+    max_tick_bps: Annotated[PriceOut, Field(alias="maxTick")]
+    changed_at: datetime
+
+
 class Clarification(ResponseModel):
     """A dated clarification of a market's rules."""
 

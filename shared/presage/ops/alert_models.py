@@ -65,6 +65,15 @@ class ListEscalations(CursorRequest):
     severity: Severity | None = None
 
 
+class CreateEscalation(RequestModel):
+    """A question for the other admins; one about a settlement or a resolution names its market."""
+
+    kind: EscalationKind
+    market_id: uuid.UUID | None = None
+    title: Annotated[str, _text(200)]
+    reason: Annotated[str, _text(4_000)]
+
+
 class ResolveEscalation(RequestModel):
     """The answer to an escalation, which a ticket's opener reads."""
 

@@ -72,11 +72,11 @@ ALERTS: dict[AlertType, Alert] = {
     ),
     "stuck_market": Alert(
         severity="MEDIUM",
-        meaning="a closed or disputed market has waited two days for a human decision",
+        meaning="a closed or disputed market has waited thirty days for a human decision",
         first_step="resolve it (`POST /markets/{market_id}/resolve`) or decide its dispute",
     ),
     "transition_overdue": Alert(
-        meaning="a market's dispute window is over and it could not be finalized",
+        meaning="a market's dispute window or its days of votes are over and it did not move",
         first_step="the dead letters of market_monitor say why; "
         "`POST /markets/{market_id}/finalize` tries by hand",
     ),

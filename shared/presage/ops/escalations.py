@@ -11,8 +11,9 @@ from presage import metrics
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
-from presage.errors import NotFoundError, UnauthorizedError
+from presage.errors import NotFoundError, UnauthorizedError, ValidationFailedError
 from presage.ops.alert_models import (
+    CreateEscalation,
     CreateTicket,
     EscalationView,
     ListEscalations,
@@ -63,6 +64,27 @@ def list_escalations(call: Call, request: ListEscalations) -> Page[EscalationVie
     rows = connection.fetch_all(call, _queries["list_escalations"], EscalationView, params)
     cursor = encode([rows[-1].id]) if len(rows) == request.limit else None
     return Page(rows, Pagination(limit=request.limit, next_cursor=cursor))
+
+
+def create_escalation(call: Call, request: CreateEscalation) -> EscalationView:
+    """Bring a question before the other admins.
+
+    Raises:
+        ValidationFailedError: its kind is of markets and it names none, or one that there is not.
+    """
+    if request.kind != "support" and request.market_id is None:
+        raise ValidationFailedError(f"A {request.kind} names its market.", field="marketId")
+    params = request.model_dump() | {
+        "escalation_id": uuid.uuid4(),
+        "request_id": call.request_id,
+        "ip": call.ip,
+        "now": call.now,
+    }
+    row = connection.fetch_one(call, _queries["create_escalation"], EscalationView, params)
+    if row is None:
+        raise LookupError("create_escalation answers a row or raises")
+    metrics.count("Escalations", kind=request.kind)
+    return row
 
 
 def resolve_escalation(call: Call, request: ResolveEscalation) -> EscalationView:

@@ -201,21 +201,24 @@ select id, type, severity, fingerprint, data::text, count, first_seen_at, last_s
 from public.acknowledge_alert(%(alert_id)s, %(request_id)s, %(ip)s, %(now)s);
 
 -- name: claim_alert
--- The worst and oldest alert that is due; until next_attempt_at nobody else sends it.
+-- The worst and oldest alert that is due, to be told or for PagerDuty to hear that it was taken up;
+-- until next_attempt_at nobody else sends it.
 update public.ops_alerts as a
 set attempts = a.attempts + 1,
     next_attempt_at = %(now)s::timestamptz
         + make_interval(secs => least(60 * power(2, a.attempts), 3600) - 5)
 where a.id = (
     select o.id from public.ops_alerts as o
-    where o.sent_at is null and o.severity in ('HIGH', 'CRITICAL')
+    where (o.sent_at is null and o.severity in ('HIGH', 'CRITICAL')
+           or o.acknowledged_at is not null and o.acknowledgement_sent_at is null
+              and 'pagerduty' = any (o.channels))
       and o.next_attempt_at <= %(now)s and o.attempts < %(max_attempts)s
     order by (o.severity = 'CRITICAL') desc, o.first_seen_at, o.id
     limit 1
     for update skip locked
 )
 returning a.id, a.type, a.severity, a.fingerprint, a.data, a.count, a.first_seen_at,
-    a.last_seen_at, a.channels, a.attempts;
+    a.last_seen_at, a.channels, a.attempts, a.sent_at, a.acknowledged_at;
 
 -- name: note_channel
 -- One channel has taken an alert: it is not asked again.
@@ -225,6 +228,10 @@ where id = %(alert_id)s and not %(channel)s::text = any (channels);
 -- name: note_sent
 -- Every channel that owes an alert has taken it.
 update public.ops_alerts set sent_at = %(now)s where id = %(alert_id)s;
+
+-- name: note_acknowledgement
+-- PagerDuty has heard that somebody took an alert up.
+update public.ops_alerts set acknowledgement_sent_at = %(now)s where id = %(alert_id)s;
 
 -- name: list_escalations
 -- One page of escalations, newest first.
@@ -237,6 +244,15 @@ where (%(kind)s::text is null or kind = %(kind)s::text)
   and (%(before_id)s::bigint is null or id < %(before_id)s::bigint)
 order by id desc
 limit %(limit)s;
+
+-- name: create_escalation
+-- An admin brings a question before the others.
+select id, kind, subject, market_id, user_id, title, reason, data::text, severity, level, status,
+       resolution, created_at, resolved_at, resolved_by
+from public.create_escalation(
+    %(escalation_id)s, %(kind)s, %(market_id)s, %(title)s, %(reason)s, %(request_id)s, %(ip)s,
+    %(now)s
+);
 
 -- name: resolve_escalation
 -- A human has answered.

@@ -1,7 +1,8 @@
 """Sending alerts to the operators, every minute: CRITICAL everywhere, HIGH to Slack, lower nowhere.
 
 Each channel is noted as it takes an alert, so that one which fails does not repeat the others. An
-alert that a channel still owes comes again after 1, 2, 4 minutes and so on up to an hour.
+alert that a channel still owes comes again after 1, 2, 4 minutes and so on up to an hour. One that
+somebody took up wakes nobody more, and PagerDuty is told so when it had been woken.
 """
 
 import time
@@ -42,11 +43,13 @@ class _Due:
     last_seen_at: datetime
     channels: list[Channel]
     attempts: int
+    sent_at: datetime | None
+    acknowledged_at: datetime | None
 
 
 def send_alerts(run: Run) -> Outcome:
     """Send what is due, worst first, and publish the queues' figures."""
-    counts = {"sent": 0, "owed": 0, "skipped": 0}
+    counts = {"sent": 0, "acknowledged": 0, "owed": 0, "skipped": 0}
     params = {"max_attempts": MAX_ATTEMPTS, "now": run.call.now}
     began = time.monotonic()
     while time.monotonic() - began < BEGIN_WITHIN_S:
@@ -54,7 +57,10 @@ def send_alerts(run: Run) -> Outcome:
         due = connection.fetch_one(run.call, _queries["claim_alert"], _Due, params)
         if due is None:
             break
-        _send(run, due, counts)
+        if due.sent_at is None:
+            _send(run, due, counts)
+        if due.acknowledged_at is not None and "pagerduty" in due.channels:
+            _acknowledge(run, due, counts)
     oversight.publish_figures(run.call)
     return Outcome(counts=counts)
 
@@ -63,7 +69,7 @@ def _send(run: Run, due: _Due, counts: dict[str, int]) -> None:
     message = _message(due)
     is_owed = False
     for channel in CHANNELS[due.severity]:
-        if channel in due.channels:
+        if channel in due.channels or (channel == "pagerduty" and due.acknowledged_at):
             continue
         if not alert_channels.is_configured(channel):
             counts["skipped"] += 1
@@ -84,6 +90,21 @@ def _send(run: Run, due: _Due, counts: dict[str, int]) -> None:
     sent = {"alert_id": due.id, "now": clock.now()}
     connection.run(run.call, [(_queries["note_sent"], None, sent)])
     counts["sent"] += 1
+
+
+def _acknowledge(run: Run, due: _Due, counts: dict[str, int]) -> None:
+    try:
+        if alert_channels.is_configured("pagerduty"):
+            alert_channels.acknowledge(due.fingerprint)
+    except PresageError as error:
+        counts["owed"] += 1
+        metrics.count("AlertChannelFailures", channel="pagerduty")
+        if due.attempts >= MAX_ATTEMPTS:
+            run.fail(f"{due.id}:acknowledgement", error)
+        return
+    noted = {"alert_id": due.id, "now": clock.now()}
+    connection.run(run.call, [(_queries["note_acknowledgement"], None, noted)])
+    counts["acknowledged"] += 1
 
 
 def _message(due: _Due) -> AlertMessage:

@@ -16,6 +16,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "check_escalations",
         "market_close_check",
         "price_snapshot",
+        "vote_aggregation",
     ),
     "group_hourly": ("analytics_daily", "tick_adjustment", "price_snapshot"),
     "group_daily": (

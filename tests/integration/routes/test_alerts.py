@@ -92,7 +92,7 @@ def test_a_thousand_failures_in_a_minute_are_one_message_and_count_a_thousand(
         with platform.database.connect() as owner:
             owner.execute("alter function public.hidden rename to snapshot_prices")
     assert first + second == [500] * 1_000
-    assert sent == {"sent": 1, "owed": 0, "skipped": 0}
+    assert sent == {"sent": 1, "acknowledged": 0, "owed": 0, "skipped": 0}
     assert _send(platform)["sent"] == 0
     assert len(receiver.slack) == 1
     (alert,) = _listed(platform, admin)
@@ -133,7 +133,7 @@ def test_critical_goes_everywhere_in_each_ones_format(
     platform: Platform, receiver: Receiver, mail: Mailbox
 ) -> None:
     _raise(platform, "audit_failed", "accounts_sum_to_zero", invariants=["<a> & b"])
-    assert _send(platform) == {"sent": 1, "owed": 0, "skipped": 0}
+    assert _send(platform) == {"sent": 1, "acknowledged": 0, "owed": 0, "skipped": 0}
     (slack,), (event,), (letter,) = receiver.slack, receiver.pagerduty, mail.mails
     title = "audit failed: accounts_sum_to_zero"
     assert slack["text"] == f"CRITICAL: {title}"
@@ -201,7 +201,7 @@ def test_a_channel_that_fails_does_not_repeat_the_others(
 ) -> None:
     _raise(platform, "audit_failed")
     receiver.faults[SLACK_PATH] = [500, 500]
-    assert _send(platform) == {"sent": 0, "owed": 1, "skipped": 0}
+    assert _send(platform) == {"sent": 0, "acknowledged": 0, "owed": 1, "skipped": 0}
     assert receiver.asked == {SLACK_PATH: 2, PAGERDUTY_PATH: 1}
     (alert,) = _listed(platform, admin)
     assert (alert["channels"], alert["sentAt"]) == (["pagerduty", "email"], None)
@@ -233,7 +233,7 @@ def test_a_sender_killed_between_two_channels_repeats_neither(
     child.kill()
     assert child.wait(10) == -signal.SIGKILL
     assert (len(receiver.slack), len(receiver.pagerduty), len(mail.mails)) == (1, 0, 0)
-    assert _send(platform) == {"sent": 1, "owed": 0, "skipped": 0}
+    assert _send(platform) == {"sent": 1, "acknowledged": 0, "owed": 0, "skipped": 0}
     assert (len(receiver.slack), len(receiver.pagerduty), len(mail.mails)) == (1, 1, 1)
 
 
@@ -285,7 +285,7 @@ def test_what_no_channel_takes_is_asked_less_often_and_ends_as_a_dead_letter(
 
 def test_what_is_not_configured_is_skipped_and_counted(platform: Platform) -> None:
     _raise(platform, "audit_failed")
-    assert _send(platform) == {"sent": 1, "owed": 0, "skipped": 3}
+    assert _send(platform) == {"sent": 1, "acknowledged": 0, "owed": 0, "skipped": 3}
 
 
 def test_two_senders_send_once(platform: Platform, receiver: Receiver) -> None:
@@ -317,6 +317,29 @@ def test_an_alert_is_acknowledged_once_and_filtered(platform: Platform, admin: W
     assert [(one["action"], one["resourceId"]) for one in log] == [
         ("acknowledge_alert", str(newest["id"]))
     ]
+
+
+def test_pagerduty_hears_once_that_an_alert_was_taken_up(
+    platform: Platform, admin: Wallet, receiver: Receiver
+) -> None:
+    _raise(platform, "audit_failed", "told")
+    assert _send(platform)["sent"] == 1
+    _raise(platform, "audit_failed", "not yet")
+    _raise(platform, "workflow_failed", "slack only")
+    for alert in _listed(platform, admin):
+        platform.call("acknowledge_alert", token=admin.token, alert_id=alert["id"])
+    assert len(receiver.pagerduty) == 1  # not in the request
+    receiver.faults[PAGERDUTY_PATH] = [500, 500]
+    # Who has taken an alert up is not woken for it.
+    assert _send(platform) == {"sent": 2, "acknowledged": 0, "owed": 1, "skipped": 1}
+    assert [_send(platform)["acknowledged"] for _ in range(4)] == [1, 0, 0, 0]
+    trigger, acknowledgement = receiver.pagerduty
+    assert acknowledgement == {
+        "routing_key": ROUTING_KEY,
+        "event_action": "acknowledge",
+        "dedup_key": trigger["dedup_key"],
+    }
+    assert len(receiver.slack) == 3
 
 
 def test_alerts_are_paged(platform: Platform, admin: Wallet) -> None:

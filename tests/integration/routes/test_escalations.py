@@ -191,3 +191,37 @@ def test_a_markets_escalation_shows_its_facts(platform: Platform, admin: Wallet)
         ).status
         == 404
     )
+
+
+def test_an_admin_brings_a_question_before_the_others(platform: Platform, admin: Wallet) -> None:
+    other = platform.sign_in()
+    platform.call("update_user", token=admin.token, user_id=other.user_id, body={"role": "admin"})
+    market = platform.active_market(admin, admin)
+    body = {"kind": "settlement", "title": " Who pays? ", "reason": "The rule is silent."}
+    refused = platform.call("create_escalation", token=admin.token, body=body)
+    assert (refused.status, refused.body["details"]["field"]) == (400, "marketId")
+    unknown = body | {"marketId": str(admin.user_id)}
+    refused = platform.call("create_escalation", token=admin.token, body=unknown)
+    assert (refused.status, refused.body["details"]["field"]) == (400, "marketId")
+    asked = body | {"marketId": market}
+    opened = [platform.call("create_escalation", token=admin.token, body=asked) for _ in range(2)]
+    assert [one.status for one in opened] == [201, 201]
+    assert _open(platform, admin, kind="settlement") == [one.data for one in reversed(opened)]
+    first = opened[0].data
+    assert (first["title"], first["reason"], first["marketId"]) == (
+        *("Who pays?", "The rule is silent."),
+        market,
+    )
+    assert (first["userId"], first["severity"], first["status"]) == (None, "LOW", "open")
+    with platform.database.connect() as owner:
+        told = owner.execute(
+            "select user_id, facts ->> 'escalationId' from notifications order by id"
+        ).fetchall()
+    assert told == [(other.user_id, str(one.data["id"])) for one in opened]
+    log = platform.call("list_audit_log", token=admin.token, query={"action": "create_escalation"})
+    assert len(log.data) == 2
+    assert "The rule is silent." not in log.text
+    # It grows louder like every other, and under its own alert.
+    platform.advance(31 * MINUTE)
+    assert _check(platform) == 2
+    assert _told(platform)[0] == [("HIGH", 1), ("HIGH", 1)]

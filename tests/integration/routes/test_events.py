@@ -81,14 +81,14 @@ def _world(platform: Platform, admin: Wallet, user: Wallet, stem: str) -> tuple[
     trading = platform.active_market(admin, user)
     order = platform.order(user, trading, side="BUY", price=0.4, size=5).data["id"]
     match stem:
-        case "dispute_market" | "decide_dispute":
+        case "dispute_market" | "decide_dispute" | "vote_on_dispute":
             other = platform.sign_in()
             platform.fund(other, 100_000_000)
             platform.order(other, trading, side="BUY", outcome="NO", price=0.6, size=5)
             platform.advance(86_400)
             outcome = {"outcome": "YES"}
             platform.call("resolve_market", token=admin.token, market_id=trading, body=outcome)
-            if stem == "decide_dispute":
+            if stem != "dispute_market":
                 platform.dispute(user, trading)
         case "create_outcomes":
             return platform.proposed_market(user), order
@@ -102,7 +102,7 @@ def _world(platform: Platform, admin: Wallet, user: Wallet, stem: str) -> tuple[
             key = {"idempotency-key": "before"}
             platform.call("split_position", token=user.token, body=body, headers=key)
             return market, order
-        case "approve_market" | "cancel_market":
+        case "approve_market" | "cancel_market" | "vote_on_proposal":
             return platform.proposed_market(user), order
         case "activate_market":
             market = platform.proposed_market(user)

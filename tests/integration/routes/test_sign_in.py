@@ -10,6 +10,7 @@ import httpx
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
+from solders.keypair import Keypair
 
 from presage import clock
 from presage.adapters import redis
@@ -294,3 +295,41 @@ def test_a_restarted_postgres_fails_no_request(platform: Platform) -> None:
             " where datname = current_database() and pid <> pg_backend_pid()"
         )
     assert platform.call("get_session", token=wallet.token).status == 200
+
+
+def test_a_solana_wallet_comes_in_once_per_challenge(platform: Platform) -> None:
+    key = Keypair()
+    address = str(key.pubkey())
+    challenge = platform.call("create_nonce", body={"address": address, "chain": "solana"}).data
+    message = challenge["message"]
+    assert message.startswith(
+        f"app.example.com wants you to sign in with your Solana account:\n{address}\n"
+    )
+    assert "\nChain ID: devnet\n" in message
+    body = {"address": address, "message": message}
+    stranger = str(Keypair().sign_message(message.encode()))
+    assert platform.call("connect_wallet", body=body | {"signature": stranger}).status == 401
+    altered = message.replace("devnet", "mainnet")
+    signed = {"message": altered, "signature": str(key.sign_message(altered.encode()))}
+    assert platform.call("connect_wallet", body=body | signed).status == 401
+    mine = body | {"signature": str(key.sign_message(message.encode()))}
+    connected = platform.call("connect_wallet", body=mine)
+    assert connected.data["session"]["user"]["address"] == address
+    assert platform.call("get_session", token=connected.data["token"]).status == 200
+    assert platform.call("connect_wallet", body=mine).status == 401
+    again = platform.sign_in_with_solana(key)
+    assert str(again.user_id) == connected.data["session"]["user"]["id"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"address": ACCOUNT.address, "chain": "solana"},
+        {"address": str(Keypair().pubkey()), "chain": "evm"},
+        {"address": "not base58 0OIl"},
+        {"address": str(Keypair().pubkey())[:-5]},
+    ],
+)
+def test_an_address_of_another_chain_is_named(platform: Platform, body: dict[str, str]) -> None:
+    refused = platform.call("create_nonce", body=body)
+    assert (refused.status, refused.body["details"]["field"]) == (400, "address")

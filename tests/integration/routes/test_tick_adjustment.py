@@ -1,5 +1,6 @@
 """Ticks that follow volatility: bounds, notice, emergency, and what rests in the book."""
 
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presage import clock
-from tests.harness import NOON_MS, Platform, Wallet
+from tests.harness import NOON_MS, Answer, Platform, Wallet
+from tests.integration.routes.conftest import ADMIN_KEY
 
 HOUR_S = 3_600
 GRID = (10, 25, 50, 100)
@@ -279,3 +281,71 @@ def test_the_rule_holds_for_any_history(platform: Platform, market: str) -> None
         assert said == ([expected] if expected else [])
 
     check()
+
+
+def _set_range(platform: Platform, admin: Wallet, market: str, low: float, high: float) -> Answer:
+    body = {"minTick": low, "maxTick": high}
+    return platform.call("set_tick_range", token=admin.token, market_id=market, body=body)
+
+
+def test_an_admin_bounds_the_tick(platform: Platform, admin: Wallet, market: str) -> None:
+    done = _set_range(platform, admin, market, 0.01, 0.01)
+    assert done.data == {
+        "id": market,
+        "slug": done.data["slug"],
+        "tickSize": 0.01,
+        "minTick": 0.01,
+        "maxTick": 0.01,
+        "changedAt": "2026-07-24T12:00:00+00:00",
+    }
+    _closes(platform, market, [5_000, 5_000])
+    assert _run(platform)["announced"] == 0
+    assert _set_range(platform, admin, market, 0.0025, 0.01).status == 200
+    assert _run(platform)["announced"] == 1
+    # What was announced holds only where the range still has it.
+    assert _set_range(platform, admin, market, 0.01, 0.01).status == 200
+    platform.advance(24 * HOUR_S)
+    assert _run(platform)["applied"] == 0
+    assert (_tick(platform, market), _changes(platform)[0][4]) == (0.01, "dropped")
+    query = {"action": "set_tick_range"}
+    log = platform.call("list_audit_log", token=platform.sign_in(ADMIN_KEY).token, query=query).data
+    assert [json.loads(one["changes"]) for one in reversed(log)] == [
+        {"from": [10, 100], "to": [100, 100]},
+        {"from": [100, 100], "to": [25, 100]},
+        {"from": [25, 100], "to": [100, 100]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "status", "field"),
+    [
+        (0.002, 0.01, 400, "minTick"),
+        (0.001, 0.02, 400, "maxTick"),
+        (0.01, 0.005, 400, "minTick"),
+        (0.001, 0.005, 409, "maxTick"),
+    ],
+)
+def test_a_range_is_on_the_grid_and_holds_the_tick(
+    platform: Platform,
+    admin: Wallet,
+    market: str,
+    low: float,
+    high: float,
+    status: int,
+    field: str,
+) -> None:
+    refused = _set_range(platform, admin, market, low, high)
+    assert (refused.status, refused.body["details"]["field"]) == (status, field)
+
+
+def test_a_tick_below_the_range_and_a_market_that_is_over(
+    platform: Platform, admin: Wallet, market: str
+) -> None:
+    _set_tick(platform, 25)
+    refused = _set_range(platform, admin, market, 0.005, 0.01)
+    assert (refused.status, refused.body["details"]["field"]) == (409, "minTick")
+    over = platform.proposed_market(admin)
+    platform.call("cancel_market", token=admin.token, market_id=over)
+    refused = _set_range(platform, admin, over, 0.001, 0.01)
+    assert (refused.status, refused.body["details"]["field"]) == (409, "state")
+    assert _set_range(platform, admin, str(admin.user_id), 0.001, 0.01).status == 404

@@ -1,0 +1,1 @@
+"""Votes: on markets that are proposed, and on outcomes that are disputed."""

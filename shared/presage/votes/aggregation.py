@@ -1,0 +1,107 @@
+"""The count of votes every five minutes, and what follows from it.
+
+One market at a time, under a lease whose token grows with every holder: a run that was thought dead
+and comes back cannot write. A tally that was told before is left alone.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import psycopg
+
+from presage import metrics
+from presage.db import connection
+from presage.db.queries import beside
+from presage.errors import PresageError
+from presage.votes.models import Kind
+from presage.votes.service import tally_commands
+from presage.workflows.run import Outcome, Run
+
+MARKETS_PER_LOOK = 100
+_queries = beside(__file__)
+
+
+@dataclass(frozen=True)
+class _OpenVote:
+    id: uuid.UUID
+    venue: str
+    kind: Kind
+    yes: Decimal
+    no: Decimal
+    votes: int
+    waiting_since: datetime | None
+
+
+@dataclass(frozen=True)
+class _Fence:
+    fence: int
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    changed: bool
+    passed: bool
+
+
+def vote_aggregation(run: Run) -> Outcome:
+    """Count every open vote that has changed; approve the native proposals that pass."""
+    after = run.cursor.get("after")
+    counts = dict.fromkeys(("counted", "passed", "busy"), 0)
+    while not run.out_of_time:
+        params = {"after": after, "now": run.call.now, "limit": MARKETS_PER_LOOK}
+        rows = connection.fetch_all(run.call, _queries["list_open_votes"], _OpenVote, params)
+        for row in rows:
+            if run.out_of_time:
+                break
+            after = str(row.id)
+            if not run.skips(after):
+                _count(run, row, counts)
+        if len(rows) < MARKETS_PER_LOOK:
+            return Outcome(counts=counts)
+    return Outcome(counts=counts, next_cursor={"after": after})
+
+
+def _count(run: Run, row: _OpenVote, counts: dict[str, int]) -> None:
+    """Count one market's votes; a failure comes again later and stops no other market."""
+    key = {"market_id": row.id, "kind": row.kind, "now": run.call.now}
+    fence = connection.fetch_one(run.call, _queries["claim_tally"], _Fence, key)
+    if fence is None:
+        counts["busy"] += 1
+        return
+    lease = key | {"fence": fence.fence}
+    try:
+        recorded = _record(run, row, lease)
+    except (PresageError, psycopg.Error) as error:
+        connection.execute(run.call, _queries["postpone_tally"], lease)
+        run.fail(str(row.id), error)
+        metrics.count("AggregationFailures")
+        return
+    counts["counted"] += recorded.changed
+    counts["passed"] += recorded.passed
+    if row.waiting_since:
+        waited_s = (run.call.now - row.waiting_since).total_seconds()
+        metrics.duration_ms("VoteLatency", waited_s * 1_000)
+    if recorded.passed and row.venue == "native" and row.kind == "proposal":
+        run.call.changed_tags.append(f"market:{row.id}")
+    run.call.changed_tags.append(f"votes:{row.id}")
+    run.call.told.extend(tally_commands(row.id, row.kind, row.yes, row.no))
+
+
+def _record(run: Run, row: _OpenVote, lease: Mapping[str, object]) -> _Recorded:
+    params = {
+        **lease,
+        "yes": row.yes,
+        "no": row.no,
+        "votes": row.votes,
+        "purpose": None,
+        "signature": None,
+        "request_id": run.call.request_id,
+        "ip": run.call.ip,
+    }
+    recorded = connection.fetch_one(run.call, _queries["record_tally"], _Recorded, params)
+    if recorded is None:
+        raise LookupError("record_tally answers a row or raises")
+    return recorded

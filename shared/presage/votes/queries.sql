@@ -1,0 +1,64 @@
+-- name: cast_vote
+-- Cast the caller's vote, or answer what it cast before.
+select vote_id, yes, "no", decision
+from public.cast_vote(
+    %(market_id)s, %(kind)s, %(vote)s, %(vote_id)s, %(request_id)s, %(ip)s, %(now)s
+);
+
+-- name: get_votes
+-- How the vote on a market stands; a market that was ever disputed shows its dispute.
+select m.id as market_id, k.kind,
+       m.state = case k.kind when 'proposal' then 'PROPOSED' else 'DISPUTED' end as is_open,
+       t.yes, t."no", t.votes, o.percentage_bps, o.threshold_bps, o.passed,
+       case when m.state = 'DISPUTED' then m.due_at end as voting_ends_at
+from public.markets as m
+cross join lateral (
+    select case when m.disputed_at is null then 'proposal' else 'dispute' end as kind) as k
+cross join lateral public.market_tally(m.id, k.kind) as t
+cross join lateral public.vote_outcome(k.kind, t.yes, t."no", t.votes) as o
+where m.id = %(market_id)s;
+
+-- name: list_open_votes
+-- Markets whose votes are not what was told last, by id; those whose turn has not come are left out.
+select m.id, m.venue, k.kind, t.yes, t."no", t.votes, (
+    select min(v.created_at)
+    from public.votes as v
+    where v.market_id = m.id and v.kind = k.kind
+      and v.created_at > coalesce(l.told_at, '-infinity')) as waiting_since
+from public.markets as m
+cross join lateral (
+    select case m.state when 'PROPOSED' then 'proposal' else 'dispute' end as kind) as k
+left join public.vote_tallies as l on l.market_id = m.id and l.kind = k.kind
+cross join lateral public.market_tally(m.id, k.kind) as t
+where m.state in ('PROPOSED', 'DISPUTED')
+  and (%(after)s::uuid is null or m.id > %(after)s)
+  and t.votes > 0
+  and (t.yes, t."no") is distinct from (l.told_yes, l.told_no)
+  and coalesce(l.next_attempt_at <= %(now)s, true)
+order by m.id
+limit %(limit)s;
+
+-- name: claim_tally
+-- Take a market's lease for a minute, unless another run has it; the token that goes with it.
+insert into public.vote_tallies as t (market_id, kind, fence, leased_until)
+values (%(market_id)s, %(kind)s, 1, %(now)s::timestamptz + interval '1 minute')
+on conflict on constraint vote_tallies_are_one_each do update
+    set fence = t.fence + 1, leased_until = excluded.leased_until
+    where coalesce(t.leased_until <= %(now)s, true)
+returning fence;
+
+-- name: record_tally
+-- Keep what was counted, and move a native market that it decides.
+select changed, passed
+from public.record_tally(
+    %(market_id)s, %(kind)s, %(fence)s, %(yes)s, %(no)s, %(votes)s, %(purpose)s, %(signature)s,
+    %(request_id)s, %(ip)s, %(now)s
+);
+
+-- name: postpone_tally
+-- After a failure: give the lease back and come again in 5, 10, then every 20 minutes.
+update public.vote_tallies as t
+set failures = t.failures + 1, leased_until = null,
+    next_attempt_at = %(now)s::timestamptz
+        + make_interval(mins => (array[5, 10, 20])[least(t.failures + 1, 3)])
+where t.market_id = %(market_id)s and t.kind = %(kind)s and t.fence = %(fence)s;

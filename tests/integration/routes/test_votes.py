@@ -1,0 +1,281 @@
+"""Votes on proposals and disputes: who may, what they weigh, and what they decide."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from presage.adapters import redis
+from tests.harness import Answer, Platform, Wallet
+
+DAY = 86_400
+
+
+@pytest.fixture
+def trader(platform: Platform) -> Wallet:
+    return platform.sign_in()
+
+
+def _vote(
+    platform: Platform, voter: Wallet, market: str, vote: str = "like", ip: str = "127.0.0.1"
+) -> Answer:
+    stem = "vote_on_proposal" if vote in {"like", "dislike"} else "vote_on_dispute"
+    body = {"marketId": market, "vote": vote}
+    return platform.call(stem, token=voter.token, body=body, ip=ip)
+
+
+def _state(platform: Platform, market: str) -> str:
+    return str(platform.call("get_market", market_id=market).data["state"])
+
+
+def _votes(platform: Platform, market: str) -> Any:
+    platform.advance(6)  # past what is kept of the last answer
+    return platform.call("get_votes", market_id=market).data
+
+
+def _many(platform: Platform, market: str, likes: int, dislikes: int) -> None:
+    """Votes of wallets that exist in the database only."""
+    with platform.database.connect() as owner:
+        owner.execute(
+            "with wallets as ("
+            "  insert into users (id, address, chain, created_at)"
+            "  select gen_random_uuid(), 'w' || i || %(market)s, 'solana', now()"
+            "  from generate_series(1, %(all)s) as i returning id, address)"
+            " insert into votes (id, market_id, user_id, wallet, kind, vote, created_at)"
+            " select gen_random_uuid(), %(market)s::uuid, w.id, w.address, 'proposal',"
+            "   row_number() over () <= %(likes)s, now() from wallets as w",
+            {"market": market, "all": likes + dislikes, "likes": likes},
+        )
+
+
+def _results(platform: Platform, market: str) -> list[tuple[Any, ...]]:
+    with platform.database.connect() as owner:
+        return owner.execute(
+            "select kind, yes::integer, no::integer, percentage_bps, passed"
+            " from aggregation_results where market_id = %s order by id",
+            (market,),
+        ).fetchall()
+
+
+def test_a_wallet_votes_once(platform: Platform, trader: Wallet) -> None:
+    market = platform.proposed_market(trader)
+    first = _vote(platform, trader, market)
+    assert first.data["voteCount"] == {"likes": 1, "dislikes": 0}
+    again = _vote(platform, trader, market)
+    assert again.data == first.data
+    assert again.headers["idempotent-replayed"] == "true"
+    other = _vote(platform, trader, market, "dislike")
+    assert (other.status, other.body["code"], other.body["details"]["field"]) == (
+        409,
+        "CONFLICT",
+        "vote",
+    )
+    second = _vote(platform, platform.sign_in_with_solana(), market, "dislike")
+    assert second.data["voteCount"] == {"likes": 1, "dislikes": 1}
+
+
+def test_ten_tries_and_no_more(platform: Platform, trader: Wallet) -> None:
+    market = platform.proposed_market(trader)
+    statuses = [_vote(platform, trader, market).status for _ in range(12)]
+    assert statuses == [200] * 10 + [429] * 2
+    assert _vote(platform, trader, platform.proposed_market(trader)).status == 200
+
+
+def test_only_proposed_markets_take_likes(
+    platform: Platform, admin: Wallet, trader: Wallet
+) -> None:
+    market = platform.proposed_market(trader)
+    platform.call("approve_market", token=admin.token, market_id=market)
+    assert _vote(platform, trader, market).body["code"] == "INVALID_STATE"
+    assert _vote(platform, trader, market, "support").body["code"] == "INVALID_STATE"
+    assert _vote(platform, trader, str(uuid.uuid4())).status == 404
+
+
+def test_a_hundred_votes_at_once_are_all_counted(platform: Platform, trader: Wallet) -> None:
+    market = platform.proposed_market(trader)
+    voters = []
+    for _ in range(20):
+        voters += [platform.sign_in_with_solana() for _ in range(5)]
+        platform.advance(61)  # ten sign-ins a minute and address
+    with platform.threads(8) as pool:
+        answers = list(
+            pool.map(
+                lambda n: _vote(platform, voters[n], market, ip=f"10.1.0.{n}"), range(len(voters))
+            )
+        )
+    assert {answer.status for answer in answers} == {200}
+    assert _votes(platform, market)["proposal"] == {"likes": 100, "dislikes": 0}
+    platform.deliver("vote_aggregation")
+    assert _state(platform, market) == "APPROVED"
+    keys = [f"vote_tally:{market}:proposal:{side}" for side in ("yes", "no")]
+    assert redis.flush([("GET", key) for key in keys]) == ["100", "0"]
+
+
+@pytest.mark.parametrize(
+    ("likes", "dislikes", "share_bps", "state"),
+    [
+        (7, 3, 7_000, "APPROVED"),
+        (6, 4, 6_000, "PROPOSED"),
+        (9, 0, 10_000, "PROPOSED"),
+        (10, 0, 10_000, "APPROVED"),
+        (6_999, 3_001, 6_999, "PROPOSED"),
+        (7_000, 3_000, 7_000, "APPROVED"),
+        (69_999, 30_001, 6_999, "PROPOSED"),
+    ],
+)
+def test_seventy_percent_of_ten(
+    platform: Platform, trader: Wallet, likes: int, dislikes: int, share_bps: int, state: str
+) -> None:
+    market = platform.proposed_market(trader)
+    _many(platform, market, likes, dislikes)
+    platform.deliver("vote_aggregation")
+    assert _state(platform, market) == state
+    assert _results(platform, market) == [
+        ("proposal", likes, dislikes, share_bps, state == "APPROVED")
+    ]
+    shown = _votes(platform, market)
+    assert (shown["percentageBps"], shown["thresholdBps"], shown["votes"]) == (
+        share_bps,
+        7_000,
+        likes + dislikes,
+    )
+
+
+def test_an_unchanged_tally_is_left_alone(platform: Platform, trader: Wallet) -> None:
+    market = platform.proposed_market(trader)
+    _vote(platform, trader, market)
+    counted = []
+    for _ in range(2):
+        counted.append(platform.deliver("vote_aggregation").data["counts"]["counted"])
+        platform.advance(300)
+    _vote(platform, platform.sign_in_with_solana(), market, "dislike")
+    counted.append(platform.deliver("vote_aggregation").data["counts"]["counted"])
+    assert counted == [1, 0, 1]
+    assert _results(platform, market) == [
+        ("proposal", 1, 0, 10_000, False),
+        ("proposal", 1, 1, 5_000, False),
+    ]
+
+
+def test_a_market_with_no_votes_shows_none(platform: Platform, trader: Wallet) -> None:
+    market = platform.proposed_market(trader)
+    shown = platform.call("get_votes", market_id=market).data
+    assert 0 < shown.pop("timeRemainingSeconds") <= 300
+    assert shown == {
+        "marketId": market,
+        "kind": "proposal",
+        "isOpen": True,
+        "proposal": {"likes": 0, "dislikes": 0},
+        "dispute": None,
+        "votes": 0,
+        "percentageBps": 0,
+        "thresholdBps": 7_000,
+        "passed": False,
+        "votingEndsAt": None,
+    }
+    assert platform.call("get_votes", market_id=uuid.uuid4()).status == 404
+
+
+def test_a_failing_count_comes_again_later_and_alone(platform: Platform, trader: Wallet) -> None:
+    markets = sorted(platform.proposed_market(trader) for _ in range(2))
+    for market in markets:
+        _many(platform, market, 10, 0)
+    with platform.database.connect() as owner:
+        owner.execute(
+            "create function refuse() returns trigger language plpgsql as"
+            " $$ begin raise exception 'no'; end $$"
+        )
+        owner.execute(
+            "create trigger refuse before insert on aggregation_results for each row"
+            f" when (new.market_id = '{markets[0]}') execute function refuse()".encode()
+        )
+        platform.deliver("vote_aggregation")
+        waits = owner.execute(
+            "select failures, next_attempt_at - %s::timestamptz, leased_until from vote_tallies"
+            " where market_id = %s",
+            (platform.as_zone("worker").now, markets[0]),
+        ).fetchone()
+        assert waits is not None
+        assert (waits[0], round(waits[1].total_seconds()), waits[2]) == (1, 300, None)
+        owner.execute("drop trigger refuse on aggregation_results")
+    assert [_state(platform, market) for market in markets] == ["PROPOSED", "APPROVED"]
+    platform.advance(600)
+    platform.deliver("vote_aggregation")
+    platform.advance(60)
+    assert _state(platform, markets[0]) == "APPROVED"
+
+
+def _disputed(
+    platform: Platform, admin: Wallet, lots: dict[str, tuple[int, int]]
+) -> tuple[str, dict[str, Wallet]]:
+    """A disputed market whose holders have these shares (YES, NO), and the holders by name."""
+    holders = {name: platform.sign_in() for name in lots}
+    maker = platform.sign_in()
+    for wallet in (*holders.values(), maker):
+        platform.fund(wallet, 1_000_000_000)
+    market = platform.active_market(admin, maker)
+    for name, (yes, no) in lots.items():
+        for outcome, size in (("YES", yes), ("NO", no)):
+            if size:
+                against = "NO" if outcome == "YES" else "YES"
+                platform.order(maker, market, side="BUY", outcome=against, price=0.5, size=size)
+                platform.order(
+                    holders[name], market, side="BUY", outcome=outcome, price=0.5, size=size
+                )
+    platform.advance(DAY)
+    platform.call("resolve_market", token=admin.token, market_id=market, body={"outcome": "NO"})
+    assert platform.dispute(next(iter(holders.values())), market).status == 201
+    return market, holders
+
+
+def test_a_vote_weighs_what_was_held_when_the_dispute_began(
+    platform: Platform, admin: Wallet
+) -> None:
+    market, holders = _disputed(platform, admin, {"a": (30, 0), "b": (5, 25), "even": (10, 10)})
+    counted = _vote(platform, holders["a"], market, "support").data["voteCount"]
+    assert counted == {"support": "3000", "reject": "0"}
+    counted = _vote(platform, holders["b"], market, "reject").data["voteCount"]
+    assert counted == {"support": "3000", "reject": "2000"}
+    assert _vote(platform, holders["even"], market, "support").status == 403
+    assert _vote(platform, platform.sign_in(), market, "support").status == 403
+    assert _votes(platform, market)["percentageBps"] == 6_000
+
+
+@pytest.mark.parametrize(
+    ("support", "reject", "state"),
+    [(60, 40, "DISPUTED"), (59, 40, "FINALIZED"), (0, 50, "FINALIZED"), (0, 0, "FINALIZED")],
+)
+def test_sixty_percent_by_weight_puts_a_dispute_before_an_admin(
+    platform: Platform, admin: Wallet, support: int, reject: int, state: str
+) -> None:
+    market, holders = _disputed(
+        platform, admin, {"for": (support or 10, 0), "against": (0, reject or 10)}
+    )
+    if support:
+        _vote(platform, holders["for"], market, "support")
+    if reject:
+        _vote(platform, holders["against"], market, "reject")
+    platform.deliver("vote_aggregation")
+    platform.advance(3 * DAY - 60)
+    platform.deliver("market_monitor")
+    assert _state(platform, market) == "DISPUTED"  # nothing before the three days are over
+    for _ in range(2):
+        platform.advance(60)
+        platform.deliver("market_monitor")
+    platform.advance(60)
+    assert _state(platform, market) == state
+    with platform.database.connect() as owner:
+        asked = owner.execute(
+            "select count(*) from escalations where subject = %s", (f"dispute:{market}",)
+        ).fetchone()
+        bond = owner.execute(
+            "select is_upheld from market_disputes where market_id = %s", (market,)
+        ).fetchone()
+        faults = owner.execute("select * from presage_audit()").fetchall()
+    assert asked == (1 if state == "DISPUTED" else 0,)
+    assert bond == (None if state == "DISPUTED" else False,)
+    assert faults == []
+    if state == "DISPUTED":
+        body = {"upheld": True, "outcome": "YES", "reason": "The holders are right."}
+        decided = platform.call("decide_dispute", token=admin.token, market_id=market, body=body)
+        assert decided.data["state"] == "FINALIZED"
