@@ -96,6 +96,13 @@ SETTINGS = {
             secret=True,
         ),
         Setting(
+            name="SOLANA_AUTHORITY_KEY",
+            meaning="the key that signs for the platform on chain (base58 or a JSON array): the"
+            " programme's backend authority; nothing is sent when empty",
+            default="",
+            secret=True,
+        ),
+        Setting(
             name="SOLANA_CLUSTER",
             meaning="chain id in sign-in messages: mainnet, testnet, devnet or localnet",
             default="devnet",

@@ -152,6 +152,18 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(name="DeliveriesGivenUp", meaning="messages that QStash gave up", panel="Queues"),
     Metric(
+        name="LiveTransactions",
+        meaning="transactions of ours on their way to the chain",
+        panel="Queues",
+        statistic="Maximum",
+    ),
+    Metric(
+        name="ChainTransactions",
+        meaning="transactions of ours that became final, expired or failed",
+        panel="Markets",
+        dimension="status",
+    ),
+    Metric(
         name="StoppedSchedules",
         meaning="schedules that are missing, paused or do not deliver",
         panel="Workflows",
@@ -238,8 +250,14 @@ METRICS: tuple[Metric, ...] = (
     Metric(name="DatabaseRefusedValue", meaning="values no column holds", panel="Around us"),
     Metric(name="RedisUnavailable", meaning="Redis out of reach", panel="Around us"),
     Metric(
+        name="SolanaRpcFailures",
+        meaning="calls that the Solana RPC did not answer",
+        panel="Around us",
+        dimension="method",
+    ),
+    Metric(
         name="BreakerOpened",
-        meaning="services left alone for a minute",
+        meaning="services left alone for a while",
         panel="Around us",
         dimension="breaker",
     ),

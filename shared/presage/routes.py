@@ -395,6 +395,8 @@ _TABLE = (
     _workflow("audit_books", "Check every invariant of the money", slot_s=86_400),
     _workflow("cleanup", "Drop what has expired", slot_s=86_400),
     _workflow("rotate_credentials", "Put stored credentials under the present key", slot_s=86_400),
+    # the chain
+    _workflow("chain_confirm", "See through what was sent to the chain", slot_s=60, retries=0),
     # workflows that compute and fetch
     _workflow("update_exchange_rate", "Fetch what a USDT is worth", slot_s=300),
     _workflow("analytics_daily", "Roll up the statistics of the day", slot_s=3_600),
