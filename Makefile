@@ -80,6 +80,9 @@ bench: setup ## Measure against named peers, one JSON line a figure (BENCH=name 
 migrate: setup ## Bring DATABASE_URL_OWNER to the present schema (DRY=1 only says what it would do)
 	@$(RUN) -m infra.db.migrate $(if $(DRY),--dry-run)
 
+reindex: setup ## Rebuild what the chain's events add up to, from chain_events (DATABASE_URL_OWNER)
+	@$(RUN) -m infra.reindex
+
 schedules: setup ## Make QStash's schedules those of infra/schedules.toml (DRY=1 only shows the difference)
 	@$(RUN) -m infra.schedules $(if $(DRY),--dry-run)
 
@@ -97,4 +100,4 @@ build: setup .uv/sam ## Validate the template and build layers and functions (no
 clean: ## Remove what the targets made
 	@rm -rf .venv .uv .aws-sam .dev .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup dev test soak check docs demo replay bench migrate schedules lock build clean
+.PHONY: help setup dev test soak check docs demo replay bench migrate reindex schedules lock build clean

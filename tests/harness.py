@@ -42,6 +42,7 @@ PUBLIC_BASE_URL = "http://127.0.0.1:8000/api/v1"
 # Throw-away signing keys of the tests' QStash.
 CURRENT_KEY = "sig_current_" + "0123456789abcdef" * 2
 NEXT_KEY = "sig_next_" + "fedcba9876543210" * 2
+WEBHOOK_SECRET = "webhook-secret-of-the-tests"
 NOON_MS = 1_784_894_400_000
 
 type Handler = Callable[[dict[str, Any], object], dict[str, Any]]
@@ -161,6 +162,12 @@ class Platform:
             "upstash-retried": "0",
         } | headers
         return self.invoke(stem, self.event(stem, raw=raw, headers=shown))
+
+    def index(self, *transactions: object, **headers: str) -> Answer:
+        """Deliver raw transactions as Helius does."""
+        raw = json.dumps(transactions).encode()
+        shown = {"authorization": WEBHOOK_SECRET} | headers
+        return self.invoke("receive_helius", self.event("receive_helius", raw=raw, headers=shown))
 
     def sign_in(self, key: str | None = None) -> Wallet:
         """A new wallet with a session, through the two sign-in routes."""

@@ -718,6 +718,111 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.chain_facts(p_event_type text, p_data jsonb, p_order bigint[]) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+    select case p_event_type
+        when 'MarketCreated' then jsonb_build_object(
+            'state', 'PROPOSED', 'creator', p_data -> 'creator',
+            'b_parameter', p_data -> 'b_parameter', 'created_at', t.at,
+            'base_yes', div((p_data ->> 'b_parameter')::numeric, 1000),
+            'base_no', div((p_data ->> 'b_parameter')::numeric, 1000),
+            'base_order', '{0,0,0}'::bigint[])
+        when 'ProposalAggregated' then jsonb_build_object(
+            'likes', p_data -> 'likes', 'dislikes', p_data -> 'dislikes')
+        when 'ProposalApproved' then jsonb_build_object('state', 'APPROVED', 'approved_at', t.at)
+        when 'MarketActivated' then jsonb_build_object(
+            'state', 'ACTIVE', 'activated_at', t.at,
+            'initial_liquidity', p_data -> 'initial_liquidity')
+        when 'MarketResolved' then jsonb_build_object(
+            'state', 'RESOLVING', 'resolved_at', t.at, 'resolver', p_data -> 'resolver',
+            'proposed_outcome', p_data -> 'outcome', 'evidence_hash', p_data -> 'evidence_hash')
+        when 'DisputeInitiated' then jsonb_build_object(
+            'state', 'DISPUTED', 'disputed_at', t.at, 'was_disputed', true,
+            'dispute_initiator', p_data -> 'initiator')
+        when 'DisputeAggregated' then
+            case when (p_data ->> 'dispute_succeeded')::boolean
+                then jsonb_build_object('state', 'RESOLVING')
+                else jsonb_build_object(
+                    'state', 'FINALIZED', 'finalized_at', t.at, 'final_outcome', null)
+            end
+        when 'MarketFinalized' then jsonb_build_object(
+            'state', 'FINALIZED', 'finalized_at', t.at, 'final_outcome', p_data -> 'final_outcome',
+            'was_disputed', p_data -> 'was_disputed')
+        when 'MarketCancelled' then jsonb_build_object('state', 'CANCELLED', 'cancelled_at', t.at)
+        when 'MarketObserved' then
+            jsonb_strip_nulls(p_data - array['market_id', 'timestamp', 'proposed_outcome',
+                'final_outcome'])
+            || jsonb_build_object(
+                'proposed_outcome', p_data -> 'proposed_outcome',
+                'final_outcome', p_data -> 'final_outcome',
+                'base_order', p_order)
+        else '{}'
+    end
+    from (
+        select to_timestamp(coalesce(p_data ->> 'timestamp', p_data ->> 'cancelled_at')
+            ::double precision) as at
+    ) as t
+$$;
+
+CREATE FUNCTION public.chain_market_facts(p_markets text[], p_slot bigint) RETURNS TABLE(market text, facts jsonb, state_at jsonb)
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+    with told as (
+        select e.market, f.key, f.value, e.signature, o.place
+        from public.chain_events as e
+        cross join lateral (select array[e.slot, e.tx_index, e.ordinal] as place) as o
+        cross join lateral jsonb_each(public.chain_facts(e.event_type, e.data, o.place)) as f
+        where e.market = any (p_markets) and e.slot <= p_slot
+          and e.event_type not in ('SharesBought', 'SharesSold', 'WinningsClaimed',
+              'ProposalVoteSubmitted', 'DisputeVoteSubmitted', 'LiquidityWithdrawn', 'Unknown')
+    ),
+    latest as (
+        select distinct on (t.market, t.key) t.market, t.key, t.value, t.signature, t.place
+        from told as t
+        order by t.market, t.key, t.place desc
+    )
+    select l.market, jsonb_object_agg(l.key, l.value),
+        (array_agg(jsonb_build_object('order', l.place, 'signature', l.signature))
+            filter (where l.key = 'state'))[1]
+    from latest as l
+    group by l.market
+$$;
+
+CREATE FUNCTION public.chain_payout(p_outcome boolean) RETURNS integer[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+    select case p_outcome when true then '{10000,0}'::integer[] when false then '{0,10000}'
+        else '{5000,5000}' end
+$$;
+
+CREATE FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_slot bigint) RETURNS TABLE(yes numeric, no numeric)
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+    select coalesce(sum(t.shares) filter (where t.is_yes), 0),
+        coalesce(sum(t.shares) filter (where not t.is_yes), 0)
+    from (
+        select (e.data ->> 'outcome')::boolean as is_yes,
+            case e.event_type when 'SharesBought' then 1 else -1 end
+                * (e.data ->> 'shares')::numeric as shares
+        from public.chain_events as e
+        where e.market = p_market and e.event_type in ('SharesBought', 'SharesSold')
+          and array[e.slot, e.tx_index, e.ordinal] > p_after and e.slot <= p_slot
+    ) as t
+$$;
+
+CREATE FUNCTION public.chain_window_s() RETURNS integer
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+    select greatest(172800, least(2592000,
+        coalesce((select c.dispute_period from public.chain_config as c), 259200)))::integer
+$$;
+
 CREATE FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone, p_request_id text DEFAULT NULL::text, p_ip text DEFAULT NULL::text) RETURNS TABLE(operation_id uuid, market_id uuid, kind text, outcome smallint, size_lots bigint, amount_micros bigint, created_at timestamp with time zone, replayed boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2221,6 +2326,111 @@ CREATE FUNCTION public.find_wallet(p_chain text, p_address text) RETURNS uuid
     select u.id from public.users as u where u.chain = p_chain and u.address = p_address;
 $$;
 
+CREATE FUNCTION public.follow_chain_markets(p_touched text[], p_moved text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+    -- The chain knows no close: a wallet resolves whenever it likes.
+    c_never constant timestamptz := '2199-01-01 00:00:00+00';
+    v_window_s integer := public.chain_window_s();
+    v_changed  uuid[];
+begin
+    if p_moved is not null then
+        with begun as (
+            insert into public.markets (id, slug, question, venue, chain_address, chain_market_id,
+                state, closes_at, dispute_window_s, created_at, updated_at)
+            -- Two ids may begin alike; whoever makes the second one must not hide it.
+            select m.market_id, 'solana-' || case when exists (
+                    select from public.markets as k
+                    where k.slug = 'solana-' || left(m.market, 16) and k.id <> m.market_id)
+                then m.market else left(m.market, 16) end,
+                'Market ' || m.market || ' of the Solana programme', 'solana', m.address, m.market,
+                'PROPOSED', c_never, v_window_s, coalesce(m.created_at, p_now), p_now
+            from public.chain_markets as m
+            where m.market = any (p_moved) and m.state_signature is not null
+            order by m.market_id
+            on conflict do nothing
+            returning id
+        ),
+        books as (
+            insert into public.outcomes (market_id, outcome, label) select b.id, 0, 'YES' from begun as b
+        )
+        insert into public.market_state_changes (market_id, to_state, created_at)
+        select b.id, 'PROPOSED', p_now from begun as b;
+
+        with old as materialized (
+            select k.id, k.state
+            from public.markets as k
+            join public.chain_markets as m on m.market_id = k.id
+            where m.market = any (p_moved) and k.venue = 'solana' and m.state_signature is not null
+            order by k.id
+            for no key update of k
+        ),
+        followed as (
+            update public.markets as k
+            set state = m.state,
+                chain_address = m.address,
+                chain_market_id = m.market,
+                last_state_change_tx = m.state_signature,
+                dispute_window_s = v_window_s,
+                proposed_at = m.resolved_at,
+                proposed_payout_bps = case when m.resolved_at is not null
+                    then public.chain_payout(m.proposed_outcome) end,
+                claims_available_at = m.resolved_at + make_interval(secs => v_window_s),
+                final_payout_bps = case when m.state = 'FINALIZED'
+                    then public.chain_payout(m.final_outcome) end,
+                finalized_at = case when m.state = 'FINALIZED'
+                    then coalesce(m.finalized_at, p_now) end,
+                claims_enabled = m.state = 'FINALIZED',
+                created_at = least(k.created_at, m.created_at),
+                updated_at = case when k.state = m.state then k.updated_at else p_now end
+            from public.chain_markets as m
+            where m.market_id = k.id and k.id in (select o.id from old as o)
+            returning k.id, k.state
+        ),
+        moves as (
+            select o.id, o.state as from_state, f.state as to_state
+            from old as o
+            join followed as f using (id)
+            where f.state <> o.state
+            order by o.id
+        ),
+        told as (
+            select m.id, public.record_move(m.id, 'follow_chain', m.from_state, m.to_state,
+                'The chain says so.', '{}', p_request_id, null, p_now)
+            from moves as m
+        )
+        select array_agg(t.id) into v_changed from told as t;
+    end if;
+
+    update public.outcomes as o
+    set last_price_bps = least(9999, greatest(1, round(m.price_yes / 100000)))::integer
+    from public.chain_markets as m
+    join public.markets as k on k.id = m.market_id and k.venue = 'solana'
+    where m.market = any (p_touched) and o.market_id = m.market_id and o.outcome = 0
+      and o.last_price_bps is distinct from
+          least(9999, greatest(1, round(m.price_yes / 100000)))::integer
+      and m.price_yes is not null;
+
+    insert into public.dispute_weights as w (market_id, wallet, weight)
+    select m.market_id, p.wallet, abs(p.shares_yes - p.shares_no)
+    from public.chain_markets as m
+    join public.markets as k on k.id = m.market_id and k.venue = 'solana'
+    join public.chain_positions as p on p.market = m.market
+    where m.market = any (p_touched) and m.disputed_at is not null
+      and (p.shares_yes <> 0 or p.shares_no <> 0)
+    on conflict (market_id, wallet) do update set weight = excluded.weight
+    where w.weight <> excluded.weight;
+    delete from public.dispute_weights as w
+    using public.chain_markets as m
+    join public.chain_positions as p on p.market = m.market
+    where m.market = any (p_touched) and w.market_id = m.market_id and w.wallet = p.wallet
+      and p.shares_yes = 0 and p.shares_no = 0;
+    return coalesce(v_changed, '{}');
+end;
+$$;
+
 CREATE FUNCTION public.fresh_rate(p_base text, p_quote text, p_now timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -2261,6 +2471,54 @@ begin
     insert into public.outbox (topic, market_id, payload, created_at)
     values ('trading_status', p_market_id, '{"tradingStatus": "halted"}', p_now);
     return true;
+end;
+$$;
+
+CREATE FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_slots bigint[], p_indexes integer[], p_times bigint[], p_types text[], p_of_markets text[], p_wallets text[], p_data jsonb[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) RETURNS TABLE(indexed integer, changed uuid[])
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_rows  public.chain_events[];
+    v_later public.chain_events[];
+begin
+    perform public.lock_indexer();
+    insert into public.chain_addresses as a (market, market_id, address)
+    select * from unnest(p_markets, p_market_ids, p_addresses)
+    on conflict do nothing;
+
+    with kept as (
+        insert into public.chain_events (signature, ordinal, slot, tx_index, block_time, event_type,
+            market, wallet, data, received_at)
+        select t.signature, t.ordinal, t.slot, t.tx_index, to_timestamp(t.time_s), t.event_type,
+            case when t.event_type = 'WinningsClaimed' then (
+                select a.market from public.chain_addresses as a
+                where a.address = t.data ->> 'market') else t.market end,
+            t.wallet, t.data, p_now
+        from unnest(p_signatures, p_ordinals, p_slots, p_indexes, p_times, p_types, p_of_markets,
+            p_wallets, p_data) as t (signature, ordinal, slot, tx_index, time_s, event_type, market,
+            wallet, data)
+        on conflict (signature, ordinal) do nothing
+        returning *
+    )
+    select array_agg(k::public.chain_events) into v_rows from kept as k;
+    if v_rows is null then
+        return query select 0, '{}'::uuid[];
+        return;
+    end if;
+
+    with joined as (
+        update public.chain_events as e
+        set market = a.market
+        from public.chain_addresses as a
+        where a.market = any (p_markets)
+          and e.event_type = 'WinningsClaimed' and e.market is null
+          and e.data ->> 'market' = a.address
+        returning e.*
+    )
+    select array_agg(j::public.chain_events) into v_later from joined as j;
+    return query select cardinality(v_rows),
+        public.project_events(v_rows || coalesce(v_later, '{}'), p_request_id, p_now);
 end;
 $$;
 
@@ -2399,6 +2657,13 @@ begin
     insert into public.market_audience (market_id) values (p_market_id) on conflict do nothing;
     perform from public.market_audience a where a.market_id = p_market_id for no key update;
 end;
+$$;
+
+CREATE FUNCTION public.lock_indexer() RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$
+    select pg_advisory_xact_lock(x'70726573'::integer, x'63686169'::integer)
 $$;
 
 CREATE FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) RETURNS TABLE(side text, price_bps integer, size_lots bigint, orders integer)
@@ -3732,6 +3997,198 @@ CREATE FUNCTION public.presage_audit() RETURNS TABLE(invariant text, subject tex
     where o.kind <> 'deposit'
 $$;
 
+CREATE FUNCTION public.project_chain_config() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+    delete from public.chain_config;
+    insert into public.chain_config
+    select c.*
+    from (
+        select jsonb_object_agg(l.key, l.value) || '{"is_only": true}' as facts
+        from (
+            select distinct on (f.key) f.key, f.value
+            from public.chain_events as e
+            cross join lateral jsonb_each(e.data) as f
+            where e.event_type in ('ConfigUpdated', 'GlobalConfigInitialized',
+                'ProtocolPauseStatusChanged', 'ConfigObserved')
+            order by f.key, e.slot desc, e.tx_index desc, e.ordinal desc
+        ) as l
+    ) as t
+    cross join lateral jsonb_populate_record(null::public.chain_config, t.facts) as c
+    where t.facts is not null;
+    update public.markets as k
+    set dispute_window_s = public.chain_window_s(),
+        claims_available_at = k.proposed_at + make_interval(secs => public.chain_window_s())
+    where k.venue = 'solana' and k.last_state_change_tx is not null
+      and k.dispute_window_s <> public.chain_window_s();
+end;
+$$;
+
+CREATE FUNCTION public.project_chain_markets(p_markets text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+    update public.chain_markets as m
+    set state = coalesce(n.state, m.state),
+        state_order = coalesce(
+            array(select jsonb_array_elements_text(f.state_at -> 'order')::bigint), m.state_order),
+        state_signature = f.state_at ->> 'signature',
+        creator = n.creator,
+        b_parameter = n.b_parameter,
+        initial_liquidity = n.initial_liquidity,
+        likes = n.likes,
+        dislikes = n.dislikes,
+        resolver = n.resolver,
+        proposed_outcome = n.proposed_outcome,
+        final_outcome = n.final_outcome,
+        evidence_hash = n.evidence_hash,
+        dispute_initiator = n.dispute_initiator,
+        was_disputed = coalesce(n.was_disputed, false),
+        created_at = n.created_at,
+        approved_at = n.approved_at,
+        activated_at = n.activated_at,
+        resolved_at = n.resolved_at,
+        disputed_at = n.disputed_at,
+        finalized_at = n.finalized_at,
+        cancelled_at = n.cancelled_at
+    from public.chain_market_facts(p_markets, 9223372036854775807) as f
+    cross join lateral jsonb_populate_record(null::public.chain_markets, f.facts) as n
+    where m.market = f.market;
+
+    update public.chain_markets as m
+    set base_yes = n.base_yes,
+        base_no = n.base_no,
+        base_order = n.base_order,
+        shares_yes = n.base_yes + t.yes,
+        shares_no = n.base_no + t.no
+    from public.chain_market_facts(p_markets, 9223372036854775807) as f
+    cross join lateral jsonb_populate_record(null::public.chain_markets, f.facts) as n
+    cross join lateral public.chain_shares_traded(f.market, n.base_order, 9223372036854775807) as t
+    where m.market = f.market and n.base_order is not null
+      and (m.base_yes, m.base_no, m.base_order)
+          is distinct from (n.base_yes, n.base_no, n.base_order);
+end;
+$$;
+
+CREATE TABLE public.chain_events (
+    signature text NOT NULL COLLATE pg_catalog."C",
+    ordinal integer NOT NULL,
+    slot bigint NOT NULL,
+    tx_index integer NOT NULL,
+    block_time timestamp with time zone NOT NULL,
+    event_type text NOT NULL,
+    market text COLLATE pg_catalog."C",
+    wallet text COLLATE pg_catalog."C",
+    data jsonb NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT chain_events_have_a_place CHECK (((slot >= 0) AND (tx_index >= 0) AND (ordinal >= 0)))
+);
+
+CREATE FUNCTION public.project_events(p_rows public.chain_events[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+    v_touched text[];
+    v_moved   text[];
+    v_configs boolean;
+begin
+    select array_agg(distinct r.market),
+        array_agg(distinct r.market) filter (where r.event_type not in ('SharesBought', 'SharesSold',
+            'WinningsClaimed', 'ProposalVoteSubmitted', 'DisputeVoteSubmitted',
+            'LiquidityWithdrawn', 'Unknown')),
+        bool_or(r.event_type in ('ConfigUpdated', 'GlobalConfigInitialized',
+            'ProtocolPauseStatusChanged', 'ConfigObserved'))
+    into v_touched, v_moved, v_configs
+    from unnest(p_rows) as r;
+
+    insert into public.chain_markets (market, market_id, address)
+    select a.market, a.market_id, a.address
+    from public.chain_addresses as a
+    where a.market = any (v_touched)
+    order by a.market
+    on conflict (market) do nothing;
+
+    with trades as materialized (
+        select r.market, r.wallet, r.event_type = 'SharesBought' as is_buy,
+            (r.data ->> 'outcome')::boolean as is_yes,
+            case r.event_type when 'SharesBought' then 1 else -1 end
+                * (r.data ->> 'shares')::numeric as shares,
+            coalesce(r.data ->> 'cost', r.data ->> 'proceeds')::numeric as amount,
+            (r.data ->> 'new_price_yes')::numeric as price,
+            array[r.slot, r.tx_index, r.ordinal] as place
+        from unnest(p_rows) as r
+        where r.event_type in ('SharesBought', 'SharesSold')
+    ),
+    holders as (
+        insert into public.chain_positions as p
+            (market, wallet, shares_yes, shares_no, paid, received, trades)
+        select t.market, t.wallet, coalesce(sum(t.shares) filter (where t.is_yes), 0),
+            coalesce(sum(t.shares) filter (where not t.is_yes), 0),
+            coalesce(sum(t.amount) filter (where t.is_buy), 0),
+            coalesce(sum(t.amount) filter (where not t.is_buy), 0), count(*)
+        from trades as t
+        group by t.market, t.wallet
+        on conflict (market, wallet) do update
+        set shares_yes = p.shares_yes + excluded.shares_yes,
+            shares_no = p.shares_no + excluded.shares_no,
+            paid = p.paid + excluded.paid,
+            received = p.received + excluded.received,
+            trades = p.trades + excluded.trades
+    ),
+    traded as (
+        select t.market,
+            coalesce(sum(t.shares) filter (where t.is_yes and t.place > m.base_order), 0) as yes,
+            coalesce(sum(t.shares) filter (where not t.is_yes and t.place > m.base_order), 0) as no,
+            sum(t.amount) as volume, count(*) as trades, max(t.place) as place,
+            (array_agg(t.price order by t.place desc))[1] as price
+        from trades as t
+        join public.chain_markets as m on m.market = t.market
+        group by t.market
+    )
+    update public.chain_markets as m
+    set shares_yes = m.shares_yes + t.yes,
+        shares_no = m.shares_no + t.no,
+        volume = m.volume + t.volume,
+        trades = m.trades + t.trades,
+        price_yes = case when m.price_order > t.place then m.price_yes else t.price end,
+        price_order = greatest(m.price_order, t.place)
+    from traded as t
+    where m.market = t.market;
+
+    insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
+    select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true
+    from unnest(p_rows) as r
+    where r.event_type = 'WinningsClaimed' and r.market is not null
+    group by r.market, r.wallet
+    on conflict (market, wallet) do update
+    set claimed = p.claimed + excluded.claimed, has_claimed = true;
+
+    insert into public.chain_votes as v (market, wallet, kind, vote, voted_at, vote_order)
+    select distinct on (r.market, r.wallet, r.event_type) r.market, r.wallet,
+        case r.event_type when 'DisputeVoteSubmitted' then 'dispute' else 'proposal' end,
+        (r.data ->> 'vote')::boolean, to_timestamp((r.data ->> 'timestamp')::double precision),
+        array[r.slot, r.tx_index, r.ordinal]
+    from unnest(p_rows) as r
+    where r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted')
+    order by r.market, r.wallet, r.event_type, r.slot, r.tx_index, r.ordinal
+    on conflict (market, wallet, kind) do update
+    set vote = excluded.vote, voted_at = excluded.voted_at, vote_order = excluded.vote_order
+    where excluded.vote_order < v.vote_order;
+
+    if v_configs then
+        perform public.project_chain_config();
+    end if;
+    if v_moved is not null then
+        perform public.project_chain_markets(v_moved);
+    end if;
+    return public.follow_chain_markets(v_touched, v_moved, p_request_id, p_now);
+end;
+$$;
+
 CREATE FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -4039,6 +4496,68 @@ begin
         select from public.profit_marks as n
         where n.user_id = m.user_id and n.day > m.day and n.day <= p_day - 30);
     return v_count;
+end;
+$$;
+
+CREATE FUNCTION public.reindex_markets(p_after text, p_limit integer, p_now timestamp with time zone) RETURNS TABLE(last_market text, markets integer, events bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    c_rows constant integer := 5000;
+    v_markets text[];
+    v_market  text;
+    v_rows    public.chain_events[];
+    v_last    public.chain_events;
+    v_events  bigint := 0;
+begin
+    perform public.lock_indexer();
+    if p_after is null then
+        delete from public.chain_markets as m
+        where not exists (select from public.chain_addresses as a where a.market = m.market);
+        delete from public.chain_positions as p
+        where not exists (select from public.chain_addresses as a where a.market = p.market);
+        delete from public.chain_votes as v
+        where not exists (select from public.chain_addresses as a where a.market = v.market);
+        perform public.project_chain_config();
+    end if;
+    select array_agg(n.market order by n.market) into v_markets
+    from (
+        select a.market from public.chain_addresses as a
+        where p_after is null or a.market > p_after
+        order by a.market
+        limit p_limit
+    ) as n;
+    if v_markets is null then
+        return;
+    end if;
+    delete from public.dispute_weights as w
+    using public.chain_addresses as a
+    where a.market = any (v_markets) and w.market_id = a.market_id
+      and exists (select from public.markets as k where k.id = w.market_id and k.venue = 'solana');
+    delete from public.chain_markets as m where m.market = any (v_markets);
+    delete from public.chain_positions as p where p.market = any (v_markets);
+    delete from public.chain_votes as v where v.market = any (v_markets);
+    foreach v_market in array v_markets loop
+        v_last := null;
+        loop
+            select array_agg(e::public.chain_events) into v_rows
+            from (
+                select * from public.chain_events as n
+                where n.market = v_market
+                  and (v_last.signature is null
+                       or (n.block_time, n.slot, n.tx_index, n.ordinal)
+                        > (v_last.block_time, v_last.slot, v_last.tx_index, v_last.ordinal))
+                order by n.block_time, n.slot, n.tx_index, n.ordinal
+                limit c_rows
+            ) as e;
+            exit when v_rows is null;
+            perform public.project_events(v_rows, null, p_now);
+            v_events := v_events + cardinality(v_rows);
+            v_last := v_rows[cardinality(v_rows)];
+        end loop;
+    end loop;
+    return query select v_markets[cardinality(v_markets)], cardinality(v_markets), v_events;
 end;
 $$;
 
@@ -5609,6 +6128,27 @@ CREATE TABLE public.bookmarks (
     created_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.chain_addresses (
+    market text NOT NULL COLLATE pg_catalog."C",
+    market_id uuid NOT NULL,
+    address text NOT NULL COLLATE pg_catalog."C"
+);
+
+CREATE TABLE public.chain_config (
+    is_only boolean DEFAULT true NOT NULL,
+    admin text,
+    backend_authority text,
+    protocol_fee_bps integer,
+    resolver_reward_bps integer,
+    liquidity_provider_fee_bps integer,
+    proposal_approval_threshold integer,
+    dispute_success_threshold integer,
+    min_resolution_delay bigint,
+    dispute_period bigint,
+    is_paused boolean,
+    CONSTRAINT chain_config_is_the_only_one CHECK (is_only)
+);
+
 CREATE TABLE public.chain_cursors (
     programme text NOT NULL,
     slot bigint NOT NULL,
@@ -5616,40 +6156,24 @@ CREATE TABLE public.chain_cursors (
     updated_at timestamp with time zone NOT NULL
 );
 
-CREATE TABLE public.chain_events (
-    id bigint NOT NULL,
+CREATE TABLE public.chain_incomplete (
     signature text NOT NULL,
-    ordinal integer NOT NULL,
     slot bigint NOT NULL,
-    tx_index integer NOT NULL,
-    block_time timestamp with time zone NOT NULL,
-    event_type text NOT NULL,
-    market text,
-    wallet text,
-    data jsonb NOT NULL,
-    received_at timestamp with time zone NOT NULL,
-    CONSTRAINT chain_events_have_a_place CHECK (((slot >= 0) AND (tx_index >= 0) AND (ordinal >= 0)))
-);
-
-ALTER TABLE public.chain_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME public.chain_events_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.chain_markets (
     market text NOT NULL,
     market_id uuid NOT NULL,
     creator text,
-    state text NOT NULL,
-    state_order bigint[] NOT NULL,
+    state text DEFAULT 'PROPOSED'::text NOT NULL,
+    state_order bigint[] DEFAULT '{0,0,0}'::bigint[] NOT NULL,
     b_parameter numeric(20,0),
     initial_liquidity numeric(20,0),
-    shares_yes numeric(20,0),
-    shares_no numeric(20,0),
+    shares_yes numeric(40,0) DEFAULT 0 NOT NULL,
+    shares_no numeric(40,0) DEFAULT 0 NOT NULL,
     price_yes numeric(20,0),
     volume numeric(40,0) DEFAULT 0 NOT NULL,
     trades integer DEFAULT 0 NOT NULL,
@@ -5667,7 +6191,13 @@ CREATE TABLE public.chain_markets (
     resolved_at timestamp with time zone,
     disputed_at timestamp with time zone,
     finalized_at timestamp with time zone,
-    cancelled_at timestamp with time zone
+    cancelled_at timestamp with time zone,
+    address text,
+    state_signature text,
+    price_order bigint[],
+    base_order bigint[] DEFAULT '{0,0,0}'::bigint[] NOT NULL,
+    base_yes numeric(20,0) DEFAULT 0 NOT NULL,
+    base_no numeric(20,0) DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE public.chain_positions (
@@ -5682,21 +6212,24 @@ CREATE TABLE public.chain_positions (
     has_claimed boolean DEFAULT false NOT NULL
 );
 
-CREATE TABLE public.chain_trades (
-    signature text NOT NULL,
-    ordinal integer NOT NULL,
-    slot bigint NOT NULL,
-    tx_index integer NOT NULL,
-    market text NOT NULL,
-    wallet text NOT NULL,
-    side text NOT NULL,
-    outcome boolean NOT NULL,
-    shares numeric(20,0) NOT NULL,
-    amount numeric(20,0) NOT NULL,
-    price_yes numeric(20,0) NOT NULL,
-    traded_at timestamp with time zone NOT NULL,
-    CONSTRAINT chain_trades_side_is_known CHECK ((side = ANY (ARRAY['buy'::text, 'sell'::text])))
-);
+CREATE VIEW public.chain_trades WITH (security_invoker='true') AS
+ SELECT signature,
+    ordinal,
+    slot,
+    tx_index,
+    market,
+    wallet,
+        CASE event_type
+            WHEN 'SharesBought'::text THEN 'buy'::text
+            ELSE 'sell'::text
+        END AS side,
+    ((data ->> 'outcome'::text))::boolean AS outcome,
+    ((data ->> 'shares'::text))::numeric(20,0) AS shares,
+    (COALESCE((data ->> 'cost'::text), (data ->> 'proceeds'::text)))::numeric(20,0) AS amount,
+    ((data ->> 'new_price_yes'::text))::numeric(20,0) AS price_yes,
+    block_time AS traded_at
+   FROM public.chain_events
+  WHERE (event_type = ANY (ARRAY['SharesBought'::text, 'SharesSold'::text]));
 
 CREATE TABLE public.chain_transactions (
     id uuid NOT NULL,
@@ -5720,6 +6253,7 @@ CREATE TABLE public.chain_votes (
     kind text NOT NULL,
     vote boolean NOT NULL,
     voted_at timestamp with time zone NOT NULL,
+    vote_order bigint[] DEFAULT '{0,0,0}'::bigint[] NOT NULL,
     CONSTRAINT chain_votes_kind_is_known CHECK ((kind = ANY (ARRAY['proposal'::text, 'dispute'::text])))
 );
 
@@ -6463,14 +6997,26 @@ ALTER TABLE ONLY public.auth_challenges
 ALTER TABLE ONLY public.bookmarks
     ADD CONSTRAINT bookmarks_pkey PRIMARY KEY (user_id, market_id);
 
+ALTER TABLE ONLY public.chain_addresses
+    ADD CONSTRAINT chain_addresses_are_one_account_each UNIQUE (address);
+
+ALTER TABLE ONLY public.chain_addresses
+    ADD CONSTRAINT chain_addresses_are_one_market_each UNIQUE (market_id);
+
+ALTER TABLE ONLY public.chain_addresses
+    ADD CONSTRAINT chain_addresses_have_ids PRIMARY KEY (market);
+
+ALTER TABLE ONLY public.chain_config
+    ADD CONSTRAINT chain_config_is_one_row PRIMARY KEY (is_only);
+
 ALTER TABLE ONLY public.chain_cursors
     ADD CONSTRAINT chain_cursors_are_one_each PRIMARY KEY (programme);
 
 ALTER TABLE ONLY public.chain_events
-    ADD CONSTRAINT chain_events_are_kept_once UNIQUE (signature, ordinal);
+    ADD CONSTRAINT chain_events_are_kept_once PRIMARY KEY (signature, ordinal);
 
-ALTER TABLE ONLY public.chain_events
-    ADD CONSTRAINT chain_events_have_ids PRIMARY KEY (id);
+ALTER TABLE ONLY public.chain_incomplete
+    ADD CONSTRAINT chain_incomplete_have_ids PRIMARY KEY (signature);
 
 ALTER TABLE ONLY public.chain_markets
     ADD CONSTRAINT chain_markets_are_one_market_each UNIQUE (market_id);
@@ -6480,9 +7026,6 @@ ALTER TABLE ONLY public.chain_markets
 
 ALTER TABLE ONLY public.chain_positions
     ADD CONSTRAINT chain_positions_have_ids PRIMARY KEY (market, wallet);
-
-ALTER TABLE ONLY public.chain_trades
-    ADD CONSTRAINT chain_trades_have_ids PRIMARY KEY (signature, ordinal);
 
 ALTER TABLE ONLY public.chain_transactions
     ADD CONSTRAINT chain_transactions_have_ids PRIMARY KEY (id);
@@ -6686,15 +7229,27 @@ CREATE INDEX audit_log_by_resource ON public.audit_log USING btree (resource, re
 
 CREATE INDEX auth_challenges_by_expiry ON public.auth_challenges USING btree (expires_at);
 
+CREATE INDEX chain_events_in_order ON public.chain_events USING btree (block_time, slot, tx_index, ordinal);
+
+CREATE INDEX chain_events_of_market ON public.chain_events USING btree (market, block_time, slot, tx_index, ordinal) WHERE (market IS NOT NULL);
+
+CREATE INDEX chain_events_of_type ON public.chain_events USING btree (event_type, block_time, slot, tx_index, ordinal);
+
+CREATE INDEX chain_events_of_wallet ON public.chain_events USING btree (wallet, block_time, slot, tx_index, ordinal) WHERE (wallet IS NOT NULL);
+
+CREATE INDEX chain_events_that_move ON public.chain_events USING btree (market) WHERE (event_type <> ALL (ARRAY['SharesBought'::text, 'SharesSold'::text, 'WinningsClaimed'::text, 'ProposalVoteSubmitted'::text, 'DisputeVoteSubmitted'::text, 'LiquidityWithdrawn'::text, 'Unknown'::text]));
+
+CREATE INDEX chain_events_without_market ON public.chain_events USING btree (((data ->> 'market'::text))) WHERE ((event_type = 'WinningsClaimed'::text) AND (market IS NULL));
+
+CREATE INDEX chain_incomplete_due ON public.chain_incomplete USING btree (next_attempt_at);
+
 CREATE INDEX chain_positions_of_wallet ON public.chain_positions USING btree (wallet);
-
-CREATE INDEX chain_trades_of_market ON public.chain_trades USING btree (market, traded_at DESC);
-
-CREATE INDEX chain_trades_of_wallet ON public.chain_trades USING btree (wallet, traded_at DESC);
 
 CREATE INDEX chain_transactions_due ON public.chain_transactions USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['built'::text, 'sent'::text, 'confirmed'::text]));
 
 CREATE UNIQUE INDEX chain_transactions_live_once ON public.chain_transactions USING btree (purpose, market_id) NULLS NOT DISTINCT WHERE (status = ANY (ARRAY['built'::text, 'sent'::text, 'confirmed'::text]));
+
+CREATE INDEX chain_votes_of_wallet ON public.chain_votes USING btree (wallet);
 
 CREATE INDEX dead_letters_due ON public.dead_letters USING btree (next_attempt_at) WHERE (status = 'pending'::text);
 
@@ -7242,6 +7797,16 @@ REVOKE ALL ON FUNCTION public.cash_account(p_user_id uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.cast_vote(p_market_id uuid, p_kind text, p_vote boolean, p_vote_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.cast_vote(p_market_id uuid, p_kind text, p_vote boolean, p_vote_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
+REVOKE ALL ON FUNCTION public.chain_facts(p_event_type text, p_data jsonb, p_order bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.chain_market_facts(p_markets text[], p_slot bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.chain_payout(p_outcome boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_slot bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.chain_window_s() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone, p_request_id text, p_ip text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.change_shares(p_market_id uuid, p_kind text, p_outcome smallint, p_size_lots bigint, p_key text, p_request_hash bytea, p_operation_id uuid, p_now timestamp with time zone, p_request_id text, p_ip text) TO presage_api;
 
@@ -7368,10 +7933,15 @@ GRANT ALL ON FUNCTION public.find_session(p_token_hash bytea, p_now timestamp wi
 REVOKE ALL ON FUNCTION public.find_wallet(p_chain text, p_address text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.find_wallet(p_chain text, p_address text) TO presage_api;
 
+REVOKE ALL ON FUNCTION public.follow_chain_markets(p_touched text[], p_moved text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.fresh_rate(p_base text, p_quote text, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_slots bigint[], p_indexes integer[], p_times bigint[], p_types text[], p_of_markets text[], p_wallets text[], p_data jsonb[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_slots bigint[], p_indexes integer[], p_times bigint[], p_types text[], p_of_markets text[], p_wallets text[], p_data jsonb[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.keep_audit_log() FROM PUBLIC;
 
@@ -7391,6 +7961,8 @@ GRANT ALL ON FUNCTION public.list_leaderboard(p_period text, p_metric text, p_af
 REVOKE ALL ON FUNCTION public.list_market() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.lock_audience(p_market_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.lock_indexer() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.market_book(p_market_id uuid, p_outcome smallint, p_depth integer) TO presage_api;
@@ -7459,6 +8031,16 @@ REVOKE ALL ON FUNCTION public.presage_audit() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.presage_audit() TO presage_admin;
 GRANT ALL ON FUNCTION public.presage_audit() TO presage_worker;
 
+REVOKE ALL ON FUNCTION public.project_chain_config() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.project_chain_markets(p_markets text[]) FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.chain_events TO presage_api;
+GRANT SELECT ON TABLE public.chain_events TO presage_admin;
+GRANT SELECT ON TABLE public.chain_events TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.project_events(p_rows public.chain_events[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
@@ -7479,6 +8061,9 @@ REVOKE ALL ON FUNCTION public.record_wallet_change(p_actor_id uuid, p_action tex
 
 REVOKE ALL ON FUNCTION public.refresh_leaderboard(p_day date, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.refresh_leaderboard(p_day date, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.reindex_markets(p_after text, p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reindex_markets(p_after text, p_limit integer, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) TO presage_worker;
@@ -7633,31 +8218,38 @@ GRANT SELECT ON TABLE public.bookmarks TO presage_api;
 GRANT SELECT ON TABLE public.bookmarks TO presage_admin;
 GRANT SELECT ON TABLE public.bookmarks TO presage_worker;
 
+GRANT SELECT ON TABLE public.chain_addresses TO presage_api;
+GRANT SELECT ON TABLE public.chain_addresses TO presage_admin;
+GRANT SELECT ON TABLE public.chain_addresses TO presage_worker;
+
+GRANT SELECT ON TABLE public.chain_config TO presage_api;
+GRANT SELECT ON TABLE public.chain_config TO presage_admin;
+GRANT SELECT ON TABLE public.chain_config TO presage_worker;
+
 GRANT SELECT ON TABLE public.chain_cursors TO presage_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.chain_cursors TO presage_worker;
 
-GRANT SELECT ON TABLE public.chain_events TO presage_api;
-GRANT SELECT ON TABLE public.chain_events TO presage_admin;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_events TO presage_worker;
+GRANT SELECT ON TABLE public.chain_incomplete TO presage_admin;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_incomplete TO presage_worker;
 
 GRANT SELECT ON TABLE public.chain_markets TO presage_api;
 GRANT SELECT ON TABLE public.chain_markets TO presage_admin;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_markets TO presage_worker;
+GRANT SELECT ON TABLE public.chain_markets TO presage_worker;
 
 GRANT SELECT ON TABLE public.chain_positions TO presage_api;
 GRANT SELECT ON TABLE public.chain_positions TO presage_admin;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_positions TO presage_worker;
+GRANT SELECT ON TABLE public.chain_positions TO presage_worker;
 
 GRANT SELECT ON TABLE public.chain_trades TO presage_api;
 GRANT SELECT ON TABLE public.chain_trades TO presage_admin;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_trades TO presage_worker;
+GRANT SELECT ON TABLE public.chain_trades TO presage_worker;
 
 GRANT SELECT ON TABLE public.chain_transactions TO presage_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.chain_transactions TO presage_worker;
 
 GRANT SELECT ON TABLE public.chain_votes TO presage_api;
 GRANT SELECT ON TABLE public.chain_votes TO presage_admin;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_votes TO presage_worker;
+GRANT SELECT ON TABLE public.chain_votes TO presage_worker;
 
 GRANT SELECT ON TABLE public.daily_reports TO presage_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.daily_reports TO presage_worker;

@@ -3,10 +3,12 @@
 The bridge and the gateway sit on every request's path, so they read ASGI directly.
 """
 
+import asyncio
 import os
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -67,6 +69,13 @@ async def answer_lifespan(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await send({"type": "lifespan.shutdown.complete"})
+
+
+def end_if_failed(loop: asyncio.Task[None]) -> None:
+    """An emulator that stopped delivering must not look alive: the supervisor sees it end."""
+    if not loop.cancelled() and (error := loop.exception()) is not None:
+        traceback.print_exception(error)
+        os._exit(1)
 
 
 def serve(application: Application, port: int) -> None:

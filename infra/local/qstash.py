@@ -10,8 +10,6 @@ import argparse
 import asyncio
 import contextlib
 import hmac
-import os
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +24,7 @@ from infra.local.asgi import (
     Receive,
     Scope,
     Send,
+    end_if_failed,
     read_body,
     respond,
     serve,
@@ -103,7 +102,7 @@ class QStashApi:
             self._engine.restore(self._state_file.read_bytes())
         loop = None if simulated() else asyncio.create_task(self._engine.run())
         if loop is not None:
-            loop.add_done_callback(_end_if_failed)
+            loop.add_done_callback(end_if_failed)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if loop is not None:
@@ -347,13 +346,6 @@ class QStashApi:
             "rateMax": limits.get("rate", 0),
             "ratePeriod": limits.get("period", 1),
         }
-
-
-def _end_if_failed(loop: asyncio.Task[None]) -> None:
-    """An emulator that stopped delivering must not look alive: the supervisor sees it end."""
-    if not loop.cancelled() and (error := loop.exception()) is not None:
-        traceback.print_exception(error)
-        os._exit(1)
 
 
 def _request(scope: Scope, body: bytes) -> Request:

@@ -11,9 +11,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def now_ms() -> int:
     """Unix time in milliseconds: the simulated clock's when PRESAGE_CLOCK_FILE names one."""
-    simulated = os.environ.get("PRESAGE_CLOCK_FILE")
-    if simulated and os.environ.get("STAGE", "dev") in SIMULATED_STAGES:
-        return int(Path(simulated).read_text())
+    if is_simulated():
+        return int(Path(os.environ["PRESAGE_CLOCK_FILE"]).read_text())
     return time.time_ns() // 1_000_000
 
 
@@ -30,6 +29,14 @@ def from_ms(unix_ms: int) -> datetime:
 def to_ms(moment: datetime) -> int:
     """A moment as unix milliseconds, rounded down."""
     return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def is_simulated() -> bool:
+    """Whether time moves only when somebody moves it: waiting would be for ever."""
+    return (
+        bool(os.environ.get("PRESAGE_CLOCK_FILE"))
+        and os.environ.get("STAGE", "dev") in SIMULATED_STAGES
+    )
 
 
 def floor_to(moment: datetime, seconds: int) -> datetime:

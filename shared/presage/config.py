@@ -96,9 +96,37 @@ SETTINGS = {
             secret=True,
         ),
         Setting(
+            name="SOLANA_AUTHORITY_KEY",
+            meaning="the key that signs for the platform on chain (base58 or a JSON array): the"
+            " programme's backend authority; nothing is sent when empty",
+            default="",
+            secret=True,
+        ),
+        Setting(
             name="SOLANA_CLUSTER",
             meaning="chain id in sign-in messages: mainnet, testnet, devnet or localnet",
             default="devnet",
+        ),
+        Setting(
+            name="HELIUS_WEBHOOK_SECRET",
+            meaning="what the webhook shows in Authorization, two comma-separated while it changes;"
+            " no delivery is taken when empty",
+            default="",
+            secret=True,
+        ),
+        Setting(
+            name="HELIUS_HMAC_SECRET",
+            meaning="key of the HMAC-SHA256 of the body in x-helius-signature, for a relay that"
+            " signs; not asked for when empty",
+            default="",
+            secret=True,
+        ),
+        Setting(name="HELIUS_API_URL", meaning="Helius' own API", default="https://api.helius.xyz"),
+        Setting(name="HELIUS_API_KEY", meaning="key of Helius' own API", default="", secret=True),
+        Setting(
+            name="HELIUS_WEBHOOK_ID",
+            meaning="the webhook to enable again when Helius has disabled it; none when empty",
+            default="",
         ),
         Setting(name="COLLATERAL_CURRENCY", meaning="the currency of account", default="BDT"),
         Setting(

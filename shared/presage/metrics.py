@@ -13,7 +13,7 @@ SERVICE = "presage"
 
 type Unit = Literal["Count", "Milliseconds"]
 type Panel = Literal[
-    "Trade", "Markets", "Queues", "Workflows", "Operators", "Requests", "Around us"
+    "Trade", "Markets", "Chain", "Queues", "Workflows", "Operators", "Requests", "Around us"
 ]
 
 
@@ -95,6 +95,33 @@ METRICS: tuple[Metric, ...] = (
         panel="Markets",
     ),
     Metric(
+        name="IndexLag",
+        meaning="from an event's block to its indexing",
+        panel="Chain",
+        unit="Milliseconds",
+        statistic="Maximum",
+        alarm=Alarm(
+            name="IndexingLags",
+            meaning="An event was indexed more than 10 seconds after its block",
+            threshold=10_000,
+        ),
+    ),
+    Metric(
+        name="UnknownEvents",
+        meaning="events of the programme that this code does not know",
+        panel="Chain",
+    ),
+    Metric(
+        name="IncompleteTransactions",
+        meaning="transactions whose logs were cut off",
+        panel="Chain",
+    ),
+    Metric(
+        name="MalformedTransactions",
+        meaning="deliveries that could not be read",
+        panel="Chain",
+    ),
+    Metric(
         name="VoteLatency",
         meaning="from a vote to the count that has it (largest)",
         panel="Markets",
@@ -129,6 +156,18 @@ METRICS: tuple[Metric, ...] = (
         alarm=Alarm(name="DeadLettersWait", meaning="The dead letters are not empty", threshold=0),
     ),
     Metric(name="DeliveriesGivenUp", meaning="messages that QStash gave up", panel="Queues"),
+    Metric(
+        name="LiveTransactions",
+        meaning="transactions of ours on their way to the chain",
+        panel="Queues",
+        statistic="Maximum",
+    ),
+    Metric(
+        name="ChainTransactions",
+        meaning="transactions of ours that became final, expired or failed",
+        panel="Markets",
+        dimension="status",
+    ),
     Metric(
         name="StoppedSchedules",
         meaning="schedules that are missing, paused or do not deliver",
@@ -216,8 +255,14 @@ METRICS: tuple[Metric, ...] = (
     Metric(name="DatabaseRefusedValue", meaning="values no column holds", panel="Around us"),
     Metric(name="RedisUnavailable", meaning="Redis out of reach", panel="Around us"),
     Metric(
+        name="SolanaRpcFailures",
+        meaning="calls that the Solana RPC did not answer",
+        panel="Around us",
+        dimension="method",
+    ),
+    Metric(
         name="BreakerOpened",
-        meaning="services left alone for a minute",
+        meaning="services left alone for a while",
         panel="Around us",
         dimension="breaker",
     ),

@@ -10,7 +10,7 @@ from typing import Literal, TypedDict, Unpack, cast
 
 from presage.call import Zone
 
-type Auth = Literal["public", "user", "admin", "qstash"]
+type Auth = Literal["public", "user", "admin", "qstash", "webhook"]
 type Scope = Literal["read", "trade", "admin", "session", "none"]
 type Idempotency = Literal["safe", "natural", "repeats", "client_order_id", "key", "message_id"]
 
@@ -41,7 +41,8 @@ class Route:
     """One endpoint.
 
     Attributes:
-        auth: who may call: anyone, a signed-in user, an admin, or QStash (and operators).
+        auth: who may call: anyone, a signed-in user, an admin, QStash (and operators), or whoever
+            shows the webhook's secret.
         scope: what an API key needs for it; `session` is open to sessions only, `none` to neither.
         idempotency: `safe` reads; `natural` converges when repeated; `repeats` does it again;
             `key` needs an Idempotency-Key header; otherwise the key's name.
@@ -81,7 +82,7 @@ class Route:
     def zone(self) -> Zone:
         """The trust zone: which database role and which secrets its Lambda has."""
         match self.auth:
-            case "qstash":
+            case "qstash" | "webhook":
                 return "worker"
             case "admin":
                 return "admin"
@@ -318,6 +319,21 @@ _TABLE = (
     _api("get_report", "analytics", "GET /admin/reports/{date}",
          "admin", "admin", "safe", "One day's report, as JSON or Markdown",
          document="text/markdown; charset=utf-8"),
+    # events
+    _api("receive_helius", "events", "POST /webhooks/helius",
+         "webhook", "none", "natural", "Index a delivery of raw transactions"),
+    _api("receive_events", "events", "POST /webhooks/events",
+         "webhook", "none", "natural", "Index a delivery of raw transactions, by its other name"),
+    _api("list_events", "events", "GET /events",
+         "public", "read", "safe", "Events of the programme, newest first"),
+    _api("list_market_events", "events", "GET /events/{market_id}",
+         "public", "read", "safe", "A market's events, by its id here or on chain"),
+    _api("search_events", "events", "GET /events/search",
+         "public", "read", "safe", "Events by market, or by the start of a wallet or signature"),
+    _api("list_events_by_type", "events", "GET /events/by-type/{type}",
+         "public", "read", "safe", "Events of one type, newest first"),
+    _api("list_events_by_date", "events", "GET /events/by-date",
+         "public", "read", "safe", "Events between two moments, newest first"),
     # ops
     _api("get_health", "ops", "GET /health",
          "public", "read", "safe", "Whether the platform and what it stands on are well"),
@@ -379,9 +395,13 @@ _TABLE = (
     _workflow("audit_books", "Check every invariant of the money", slot_s=86_400),
     _workflow("cleanup", "Drop what has expired", slot_s=86_400),
     _workflow("rotate_credentials", "Put stored credentials under the present key", slot_s=86_400),
+    # the chain
+    _workflow("chain_confirm", "See through what was sent to the chain", slot_s=60, retries=0),
     # workflows that compute and fetch
     _workflow("update_exchange_rate", "Fetch what a USDT is worth", slot_s=300),
     _workflow("analytics_daily", "Roll up the statistics of the day", slot_s=3_600),
+    _workflow("event_reconciliation", "Compare with the chain; fetch what was missed",
+              slot_s=600),
     _workflow("tick_adjustment", "Let ticks follow volatility, after notice", slot_s=3_600),
     _workflow("execute_news", "Fetch the configured news feeds", slot_s=86_400),
     _workflow("leaderboard_refresh", "Rank everybody anew", slot_s=86_400),

@@ -97,6 +97,14 @@ class Page[ModelT: ResponseModel]:
     pagination: Pagination
 
 
+@dataclass(frozen=True)
+class Paged[ModelT: ResponseModel]:
+    """A page of a list that is one object, with more to say than its rows."""
+
+    data: ModelT
+    pagination: Pagination
+
+
 def prefers(accept: str, content_type: str) -> bool:
     """Whether an Accept header names a type, with no less weight than JSON (RFC 9110, 12.5.1)."""
     weights: dict[str, Decimal] = {}

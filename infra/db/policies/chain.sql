@@ -3,19 +3,19 @@
 revoke all on public.chain_events, public.chain_markets, public.chain_trades,
     public.chain_positions, public.chain_votes, public.votes, public.dispute_weights,
     public.vote_tallies, public.aggregation_results, public.chain_transactions,
-    public.chain_cursors, public.discrepancies
+    public.chain_cursors, public.discrepancies, public.chain_addresses, public.chain_config,
+    public.chain_incomplete
     from presage_api, presage_admin, presage_worker;
 grant select on public.chain_events, public.chain_markets, public.chain_trades,
     public.chain_positions, public.chain_votes, public.votes, public.dispute_weights,
-    public.aggregation_results
+    public.aggregation_results, public.chain_addresses, public.chain_config
     to presage_api, presage_admin, presage_worker;
 grant select on public.vote_tallies, public.chain_transactions, public.chain_cursors,
-    public.discrepancies to presage_admin, presage_worker;
+    public.discrepancies, public.chain_incomplete to presage_admin, presage_worker;
 grant insert, update on public.vote_tallies, public.chain_transactions, public.chain_cursors
     to presage_worker;
 grant insert on public.aggregation_results, public.discrepancies to presage_worker;
-grant insert, update, delete on public.chain_events, public.chain_markets, public.chain_trades,
-    public.chain_positions, public.chain_votes to presage_worker;
+grant insert, update, delete on public.chain_incomplete to presage_worker;
 
 alter table public.votes enable row level security;
 drop policy if exists votes_are_seen_by_their_owner on public.votes;

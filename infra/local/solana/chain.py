@@ -36,7 +36,8 @@ class Faults:
 
     `status` (429, 500, 503 ...) is answered to the next `times` requests of `methods` (all when
     empty); `lose_answers` does what is asked and then answers 504; `slow_s` waits before that.
-    `lag_slots` is how far behind the node is. Of the next `drop` transactions none ever lands;
+    `lag_slots` is how far behind the node is; with `lag_methods` only the node behind one address
+    that answers those is. Of the next `drop` transactions none ever lands;
     the others land `land_after_slots` later.
     """
 
@@ -47,6 +48,7 @@ class Faults:
     slow_s: float = 0.0
     lose_answers: int = 0
     lag_slots: int = 0
+    lag_methods: tuple[str, ...] = ()
     drop: int = 0
     land_after_slots: int = 0
 
@@ -75,6 +77,7 @@ class Chain:
     authority: Keypair
     genesis_ms: int
     faults: Faults = field(default_factory=Faults)
+    asked: str = ""  # the method that is being answered
     on_landed: Callable[[Record], None] = lambda _: None
 
     def __post_init__(self) -> None:
@@ -133,7 +136,9 @@ class Chain:
 
     def seen(self, commitment: Commitment) -> int:
         """The newest slot that this node knows by a commitment."""
-        return self.slots.seen(commitment, self.faults.lag_slots)
+        faults = self.faults
+        lags = not faults.lag_methods or self.asked in faults.lag_methods
+        return self.slots.seen(commitment, faults.lag_slots if lags else 0)
 
     def account(self, key: Pubkey, commitment: Commitment) -> Account:
         """An account as this node sees it."""
@@ -253,8 +258,8 @@ def faults_of(given: dict[str, Any]) -> Faults:
     Raises:
         TypeError: one of them is none.
     """
-    given = given | ({"methods": tuple(given["methods"])} if "methods" in given else {})
-    return Faults(**given)
+    lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    return Faults(**given | lists)
 
 
 def shown_faults(faults: Faults) -> dict[str, Any]:

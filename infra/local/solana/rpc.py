@@ -16,13 +16,14 @@ from infra.local.solana.bank import Account, Record
 from infra.local.solana.chain import MAX_TRANSACTION_BYTES, Chain, RefusedError
 from infra.local.solana.execution import Execution
 from infra.local.solana.shapes import answer, base58, unbase58, version_of
-from infra.local.solana.slots import GENESIS_SLOT, SLOT_MS, Commitment, hash_of
+from infra.local.solana.slots import FIRST_SLOT, GENESIS_SLOT, SLOT_MS, Commitment, hash_of
 
 API_VERSION = "2.3.6"
 MAX_ACCOUNTS = 100
 MAX_SIGNATURES = 1_000
 MAX_STATUSES = 256
 STATUS_CACHE_SLOTS = 300
+SLOTS_IN_EPOCH = 432_000
 RENT_EPOCH = 18_446_744_073_709_551_615
 PARSE_ERROR, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS = -32700, -32600, -32601, -32602
 PREFLIGHT_FAILED, BAD_SIGNATURE, NO_BLOCK, NO_VERSION = -32002, -32003, -32004, -32015
@@ -98,6 +99,7 @@ class Rpc:
             "getBlock": self._block,
             "getBlockHeight": lambda params: self._height(params.commitment()),
             "getBlockTime": self._block_time,
+            "getEpochInfo": self._epoch_info,
             "getHealth": lambda _: "ok",
             "getLatestBlockhash": self._latest_blockhash,
             "getMinimumBalanceForRentExemption": self._rent,
@@ -125,6 +127,7 @@ class Rpc:
         if method not in self._methods:
             raise RpcError(NO_METHOD, "Method not found")
         self._chain.settle()
+        self._chain.asked = method
         return self._methods[method](Params(params))
 
     def _with_context(self, value: Any, commitment: Commitment) -> dict[str, Any]:  # noqa: ANN401
@@ -135,6 +138,18 @@ class Rpc:
 
     def _height(self, commitment: Commitment) -> int:
         return self._chain.slots.height(self._chain.seen(commitment))
+
+    def _epoch_info(self, params: Params) -> dict[str, int]:
+        slot = self._chain.seen(params.commitment())
+        epoch, index = divmod(slot, SLOTS_IN_EPOCH)
+        return {
+            "absoluteSlot": slot,
+            "blockHeight": self._chain.slots.height(slot),
+            "epoch": epoch,
+            "slotIndex": index,
+            "slotsInEpoch": SLOTS_IN_EPOCH,
+            "transactionCount": len(self._chain.bank.records),
+        }
 
     def _latest_blockhash(self, params: Params) -> Any:  # noqa: ANN401 - JSON
         commitment = params.commitment()
@@ -161,7 +176,7 @@ class Rpc:
         records = self._chain.bank.by_slot.get(slot)
         if records:
             return records[0].block_time
-        passed = (slot - GENESIS_SLOT - self._chain.slots.offset) * SLOT_MS
+        passed = (slot - FIRST_SLOT - self._chain.slots.offset) * SLOT_MS
         return (self._chain.genesis_ms + passed) // 1_000
 
     def _block(self, params: Params) -> dict[str, Any]:

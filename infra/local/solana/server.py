@@ -16,6 +16,7 @@ from infra.local.asgi import (
     Receive,
     Scope,
     Send,
+    end_if_failed,
     read_body,
     respond,
 )
@@ -66,6 +67,8 @@ class Server:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         loop = None if simulated() else asyncio.create_task(self.helius.run())
+        if loop is not None:
+            loop.add_done_callback(end_if_failed)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if loop is not None:

@@ -15,6 +15,7 @@ SLOT_MS = 400
 GENESIS_SLOT = 300_000_000
 SKIPPED_SLOTS = 21_000_000  # a block's height is below its slot: who mixes them up must notice
 FINALITY_SLOTS = 32
+FIRST_SLOT = GENESIS_SLOT + 2 * FINALITY_SLOTS  # genesis is final from the start
 CONFIRMATION_SLOTS = 1
 HASH_LIFETIME_BLOCKS = 150
 MAX_KEPT_HASHES = 1_000
@@ -41,7 +42,7 @@ class Slots:
     def now(self) -> int:
         """The slot being made; it never goes back, whatever the clock does."""
         elapsed = (now_ms() - self.genesis_ms) // SLOT_MS
-        self._last = max(self._last, GENESIS_SLOT + self.offset + elapsed)
+        self._last = max(self._last, FIRST_SLOT + self.offset + elapsed)
         return self._last
 
     def skip(self, count: int) -> None:

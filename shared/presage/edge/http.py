@@ -38,7 +38,7 @@ from presage.routes import (
     USUAL_LIMIT_PER_MIN,
     Route,
 )
-from presage.schema import Document, Page, RequestModel, ResponseModel
+from presage.schema import Document, Page, Paged, RequestModel, ResponseModel
 
 MAX_PROBLEMS = 20
 MAX_COST = 20
@@ -54,7 +54,7 @@ SECURITY_HEADERS = {
 }
 
 type Answer = dict[str, Any]
-type Result[ResponseT: ResponseModel] = ResponseT | Page[ResponseT] | Document
+type Result[ResponseT: ResponseModel] = ResponseT | Page[ResponseT] | Paged[ResponseT] | Document
 type Service[RequestT: RequestModel, ResponseT: ResponseModel] = Callable[
     [Call, RequestT], Result[ResponseT]
 ]
@@ -304,10 +304,14 @@ def _anonymous(call: Call) -> limits.Limit:
     return limits.Limit(name="anonymous", subject=call.ip, per_min=ANONYMOUS_LIMIT_PER_MIN)
 
 
-def _render(result: ResponseModel | Page[Any]) -> tuple[bytes, bytes | None]:
-    if isinstance(result, Page):
-        rows = [row.model_dump(by_alias=True) for row in result.data]
-        return orjson.dumps(rows), orjson.dumps(result.pagination.model_dump(by_alias=True))
+def _render(result: ResponseModel | Page[Any] | Paged[Any]) -> tuple[bytes, bytes | None]:
+    if isinstance(result, Page | Paged):
+        shown = (
+            [row.model_dump(by_alias=True) for row in result.data]
+            if isinstance(result, Page)
+            else result.data.model_dump(by_alias=True)
+        )
+        return orjson.dumps(shown), orjson.dumps(result.pagination.model_dump(by_alias=True))
     return orjson.dumps(result.model_dump(by_alias=True)), None
 
 

@@ -9,17 +9,30 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from presage.edge.http import Api
+from presage.edge.webhook import SIGNATURE_HEADER, Webhook
 from presage.edge.workflow import Callback, Workflow
 from presage.errors import ALL_ERRORS
 from presage.routes import Route
-from presage.schema import Page, Pagination
+from presage.schema import Page, Paged, Pagination
 
-type Handler = Api[Any, Any] | Callback[Any, Any] | Workflow
+type Handler = Api[Any, Any] | Callback[Any, Any] | Webhook[Any] | Workflow
 type Schema = dict[str, Any]
 
 _REF = "#/components/schemas/{model}"
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 _COMMON_ERRORS = (400, 403, 429, 500, 503)
+_DELIVERY: Schema = {
+    "required": True,
+    "description": "Raw transactions, at most 1 MB; Content-Encoding may be gzip",
+    "content": {"application/json": {"schema": {"type": "array", "items": {"type": "object"}}}},
+}
+_SIGNATURE: Schema = {
+    "name": SIGNATURE_HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "HMAC-SHA256 of the body in hex, where HELIUS_HMAC_SECRET is set",
+}
 
 
 def document(handlers: Mapping[str, Handler], version: str) -> Schema:
@@ -63,6 +76,7 @@ def document(handlers: Mapping[str, Handler], version: str) -> Schema:
                 "cookie": {"type": "apiKey", "in": "cookie", "name": "session-token"},
                 "serviceKey": {"type": "apiKey", "in": "header", "name": "x-service-key"},
                 "qstash": {"type": "apiKey", "in": "header", "name": "Upstash-Signature"},
+                "webhook": {"type": "apiKey", "in": "header", "name": "Authorization"},
             },
         },
     }
@@ -86,6 +100,9 @@ def _operation(handler: Handler, schemas: Schema, refs: Mapping[str, Schema]) ->
                 "content": {"application/json": {"schema": body}},
             }
         parameters = [one for one in parameters if one["in"] == "path"]
+    if isinstance(handler, Webhook):
+        operation["requestBody"] = _DELIVERY
+        parameters.append(_SIGNATURE)
     if route.idempotency in {"client_order_id", "key"}:
         is_key = route.idempotency == "key"
         parameters.append(
@@ -120,6 +137,8 @@ def _security(route: Route) -> list[Schema]:
             return [{"session": []}, {"cookie": []}, *service]
         case "qstash":
             return [{"qstash": []}]
+        case "webhook":
+            return [{"webhook": []}]
         case "public":
             return [{}, {"session": []}, *service]
 
@@ -169,8 +188,9 @@ def _responses(handler: Handler, refs: Mapping[str, Schema]) -> Schema:
 
 def _envelope(handler: Handler, data: Schema) -> Schema:
     properties: Schema = {"success": {"const": True}, "data": data}
-    if isinstance(handler, Api) and _is_page(handler):
+    if isinstance(handler, Api) and _returns(handler, Page):
         properties["data"] = {"type": "array", "items": data}
+    if isinstance(handler, Api) and _returns(handler, Page, Paged):
         properties["pagination"] = {"$ref": _REF.format(model="Pagination")}
     properties |= {
         "requestId": {"type": "string"},
@@ -236,9 +256,9 @@ def _error_schema() -> Schema:
     }
 
 
-def _is_page(handler: Api[Any, Any]) -> bool:
+def _returns(handler: Api[Any, Any], *kinds: type) -> bool:
     returned = typing.get_type_hints(handler.service)["return"]
-    return any(typing.get_origin(one) is Page for one in (returned, *typing.get_args(returned)))
+    return any(typing.get_origin(one) in kinds for one in (returned, *typing.get_args(returned)))
 
 
 def _name(ref: Schema) -> str:

@@ -30,6 +30,7 @@ type AlertType = Literal[
     "dead_letter",
     "escalation_overdue",
     "exchange_rate_jump",
+    "manual_review_required",
     "schedule_stopped",
     "stuck_market",
     "transition_overdue",
@@ -65,6 +66,12 @@ ALERTS: dict[AlertType, Alert] = {
     "exchange_rate_jump": Alert(
         meaning="the sources' rate moved more than 5 % in one step and was not taken",
         first_step="compare with a third source; `PUT /admin/exchange-rates` when the move is real",
+    ),
+    "manual_review_required": Alert(
+        meaning="the Solana RPC has failed three times in a row and is left alone for five minutes,"
+        " or a transaction of ours failed on chain",
+        first_step="ask the RPC's provider when it is the node; look the signature up in an"
+        " explorer when it is a transaction",
     ),
     "schedule_stopped": Alert(
         meaning="a schedule has not delivered for three periods",

@@ -8,7 +8,7 @@ type ServiceStatus = Literal["healthy", "unhealthy", "not_configured"]
 
 
 class Services(ResponseModel):
-    """What the platform stands on."""
+    """What the platform stands on. `solanaRpc` is unhealthy while its breaker is open."""
 
     database: ServiceStatus
     redis: ServiceStatus
@@ -30,7 +30,7 @@ class HealthMetrics(ResponseModel):
 
 
 class Health(ResponseModel):
-    """Unhealthy without the database; degraded without Redis."""
+    """Unhealthy without the database; degraded without Redis or the Solana RPC."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
     services: Services

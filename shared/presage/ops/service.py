@@ -3,14 +3,15 @@
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Literal
 
 from presage import clock, traffic
-from presage.adapters import redis
+from presage.adapters import breaker, redis, solana_rpc
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
 from presage.errors import PresageError
-from presage.ops.models import Health, HealthMetrics, Liveness, Services
+from presage.ops.models import Health, HealthMetrics, Liveness, Services, ServiceStatus
 from presage.schema import Nothing
 from presage.workflows.run import Outcome, Run
 
@@ -47,17 +48,20 @@ def get_health(call: Call, request: Nothing) -> Health:  # noqa: ARG001 - it has
     call.statement_timeout_ms = BUDGET_MS
     connections = _ping_database(call)
     last_minute = clock.to_ms(call.now) - traffic.MINUTE_MS
-    counted = redis.flush([("GET", key) for key in traffic.keys(last_minute)])
-    requests, errors = (int(value or 0) for value in counted) if counted else (None, None)
+    counted = redis.flush(
+        [("GET", key) for key in (*traffic.keys(last_minute), breaker.open_key(solana_rpc.NAME))]
+    )
+    requests, errors = (int(value or 0) for value in counted[:2]) if counted else (None, None)
+    chain = _chain_status(is_left_alone=bool(counted and counted[2]))
     if connections is None:
         call.status = HTTPStatus.SERVICE_UNAVAILABLE
         call.headers["Retry-After"] = "5"
     return Health(
-        status="unhealthy" if connections is None else "healthy" if counted else "degraded",
+        status=_overall(connections is not None, is_whole=bool(counted) and chain != "unhealthy"),
         services=Services(
             database="unhealthy" if connections is None else "healthy",
             redis="healthy" if counted else "unhealthy",
-            solana_rpc="not_configured",
+            solana_rpc=chain,
             event_indexer="not_configured",
         ),
         metrics=HealthMetrics(
@@ -67,6 +71,19 @@ def get_health(call: Call, request: Nothing) -> Health:  # noqa: ARG001 - it has
             error_rate=round(errors / requests, 4) if requests and errors is not None else None,
         ),
     )
+
+
+def _overall(has_database: bool, *, is_whole: bool) -> Literal["healthy", "degraded", "unhealthy"]:
+    if not has_database:
+        return "unhealthy"
+    return "healthy" if is_whole else "degraded"
+
+
+def _chain_status(*, is_left_alone: bool) -> ServiceStatus:
+    """By the breaker and not by asking: anybody may come here, and the RPC costs money."""
+    if not solana_rpc.is_configured():
+        return "not_configured"
+    return "unhealthy" if is_left_alone else "healthy"
 
 
 def get_liveness(call: Call, request: Nothing) -> Liveness:  # noqa: ARG001 - nothing to look at

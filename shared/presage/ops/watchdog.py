@@ -31,6 +31,7 @@ SCHEDULED = (
     "send_alerts",
     "dead_letter_retry",
     "schedule_watchdog",
+    "chain_confirm",
 )
 _queries = beside(__file__)
 

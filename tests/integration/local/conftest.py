@@ -14,10 +14,13 @@ from infra.local.clock import set_clock
 from infra.local.homes import PROJECT_ROOT
 from infra.local.ports import free_port
 from infra.local.process import ChildProcess
+from infra.local.stack import PROGRAM_ID
 from infra.local.valkey import Valkey
+from tests.cluster import Cluster
 
 from .qstash_driver import KEYS, START_MS, Driver, vendor
 from .receiver import Receiver
+from .solana_scene import Scene
 
 
 @pytest.fixture(scope="session")
@@ -68,3 +71,19 @@ def receiver(driver: Driver) -> Iterator[Receiver]:
         driver.client.schedule.delete(schedule.schedule_id)
     driver.client.message.cancel_all()
     driver.client.dlq.delete_many([one.dlq_id for one in driver.client.dlq.list().messages])
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Solana cluster in simulated time for a module; its tests make markets of their own."""
+    clock_file = tmp_path_factory.mktemp("solana") / "clock"
+    set_clock(clock_file, START_MS)
+    with pytest.MonkeyPatch.context() as patch, Cluster(clock_file) as running:
+        patch.setenv("ZMART_PROGRAM_ID", PROGRAM_ID)
+        yield running
+
+
+@pytest.fixture
+def scene(cluster: Cluster) -> Scene:
+    """Two wallets with money."""
+    return Scene(cluster, cluster.wallet(100), cluster.wallet(100))

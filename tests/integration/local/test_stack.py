@@ -108,7 +108,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack")
     set_clock(folder / "clock", 1_784_880_000_000)
     with stack_of(
-        folder, clock_file=folder / "clock", env={"BOOTSTRAP_ADMIN": "0xabc"}, keep=False
+        folder,
+        clock_file=folder / "clock",
+        env={"BOOTSTRAP_ADMIN": "0xabc"},
+        keep=False,
+        chain=True,
     ) as running:
         yield running
     assert not running.state_dir.exists()
@@ -126,6 +130,9 @@ def test_the_contract_of_variables(stack: Stack) -> None:
         "DATABASE_URL_OWNER",
         "DATABASE_URL_WORKER",
         "EMAIL_LINK_KEY",
+        "HELIUS_API_KEY",
+        "HELIUS_API_URL",
+        "HELIUS_WEBHOOK_SECRET",
         "PRESAGE_CLOCK_FILE",
         "PRESAGE_DISPATCH",
         "PUBLIC_BASE_URL",
@@ -134,9 +141,13 @@ def test_the_contract_of_variables(stack: Stack) -> None:
         "QSTASH_TOKEN",
         "QSTASH_URL",
         "SIWE_DOMAIN",
+        "SOLANA_AUTHORITY_KEY",
+        "SOLANA_CLUSTER",
+        "SOLANA_RPC_URL",
         "STAGE",
         "UPSTASH_REDIS_REST_TOKEN",
         "UPSTASH_REDIS_REST_URL",
+        "ZMART_PROGRAM_ID",
     ]
     assert stack.env["PUBLIC_BASE_URL"] == stack.base_url
 
@@ -167,6 +178,15 @@ def test_the_parts_work_together(stack: Stack) -> None:
     assert stack.advance(1_784_880_060_000) == delivered
     log = (stack.log_dir / "gateway.log").read_text()
     assert "POST /api/v1/items/1 200 " in log
+
+
+def test_the_chain_calls_back(stack: Stack) -> None:
+    program = stack.env["ZMART_PROGRAM_ID"]
+    body = {"jsonrpc": "2.0", "id": 1, "method": "requestAirdrop", "params": [program, 1_000]}
+    assert "result" in httpx.post(stack.env["SOLANA_RPC_URL"], json=body).json()
+    assert stack.deliver_webhooks()["failed"] == 1  # the sample application has no such route
+    log = (stack.log_dir / "gateway.log").read_text()
+    assert "POST /api/v1/webhooks/helius 404 " in log
 
 
 def test_a_killed_gateway_comes_back(stack: Stack) -> None:

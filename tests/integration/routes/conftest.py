@@ -9,9 +9,18 @@ import pytest
 from eth_account import Account
 
 from infra.local.clock import set_clock
+from infra.local.deliveries import PROGRAMME
 from presage import clock
 from tests.conftest import Database
-from tests.harness import CURRENT_KEY, NEXT_KEY, NOON_MS, PUBLIC_BASE_URL, Platform, Wallet
+from tests.harness import (
+    CURRENT_KEY,
+    NEXT_KEY,
+    NOON_MS,
+    PUBLIC_BASE_URL,
+    WEBHOOK_SECRET,
+    Platform,
+    Wallet,
+)
 from tests.redis_server import TOKEN as REDIS_TOKEN
 from tests.redis_server import RedisServer
 
@@ -47,6 +56,8 @@ def _serve(
             "SIWE_DOMAIN": "app.example.com",
             "EMAIL_LINK_KEY": "email-link-key",
             "CREDENTIAL_KEYS": CREDENTIAL_KEYS,
+            "ZMART_PROGRAM_ID": PROGRAMME,
+            "HELIUS_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "BOOTSTRAP_ADMIN": Account.from_key(ADMIN_KEY).address,
             "PRESAGE_CLOCK_FILE": str(clock_file),
         }

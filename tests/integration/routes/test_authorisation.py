@@ -94,7 +94,7 @@ def _refusal(route: Route, caller: str) -> int | None:
     scopes, is_admin = CALLERS[caller].may, CALLERS[caller].is_admin
     if route.auth == "public":
         return None
-    if route.auth == "qstash" or scopes is None:
+    if route.zone == "worker" or scopes is None:
         return 401
     if route.scope not in scopes or (route.auth == "admin" and not is_admin):
         return 403

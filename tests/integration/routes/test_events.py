@@ -12,7 +12,7 @@ from presage import clock
 from presage.identity import email_links
 from presage.ops import alerts
 from presage.routes import ROUTES
-from tests.harness import NOON_MS, Platform, Wallet
+from tests.harness import NOON_MS, WEBHOOK_SECRET, Platform, Wallet
 
 EVENTS = Path(__file__).resolve().parents[3] / "events"
 MARKET = "00000000-0000-4000-8000-000000000001"
@@ -21,7 +21,7 @@ THING = "00000000-0000-4000-8000-000000000003"
 SIGNER = "0x" + "b2" * 32
 # These call other services: their own tests start those.
 CALL_OUT = {
-    *("execute_crypto", "update_exchange_rate", "schedule_watchdog"),
+    *("execute_crypto", "update_exchange_rate", "schedule_watchdog", "event_reconciliation"),
     *("group_fast", "group_hourly", "group_daily"),
 }
 
@@ -48,6 +48,7 @@ def test_the_event_is_served(stem: str, platform: Platform, admin: Wallet) -> No
         ORDER: order,
         THING: _thing(platform, user, stem),
         "SESSION_TOKEN": caller.token,
+        "WEBHOOK_SECRET": WEBHOOK_SECRET,
         **_signed(platform, stem),
         **_settings(platform, stem, user),
     }.items():
@@ -61,7 +62,7 @@ def test_the_event_is_served(stem: str, platform: Platform, admin: Wallet) -> No
     if answer.headers["content-type"] == "application/json":
         assert answer.body["success"] is True
         assert answer.body["requestId"] == request_id
-    is_change = ROUTES[stem].idempotency != "safe" and ROUTES[stem].auth != "qstash"
+    is_change = ROUTES[stem].idempotency != "safe" and ROUTES[stem].zone != "worker"
     logged = 1 if is_change and stem not in SILENT else 0
     assert _logged(platform, request_id) == logged
 

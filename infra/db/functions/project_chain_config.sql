@@ -1,0 +1,30 @@
+-- Why: what holds for every market of the programme: the latest word of its events on each column.
+-- They are a handful, so they are read anew. A new dispute period holds for markets that are there.
+create or replace function public.project_chain_config() returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+    delete from public.chain_config;
+    insert into public.chain_config
+    select c.*
+    from (
+        select jsonb_object_agg(l.key, l.value) || '{"is_only": true}' as facts
+        from (
+            select distinct on (f.key) f.key, f.value
+            from public.chain_events as e
+            cross join lateral jsonb_each(e.data) as f
+            where e.event_type in ('ConfigUpdated', 'GlobalConfigInitialized',
+                'ProtocolPauseStatusChanged', 'ConfigObserved')
+            order by f.key, e.slot desc, e.tx_index desc, e.ordinal desc
+        ) as l
+    ) as t
+    cross join lateral jsonb_populate_record(null::public.chain_config, t.facts) as c
+    where t.facts is not null;
+    update public.markets as k
+    set dispute_window_s = public.chain_window_s(),
+        claims_available_at = k.proposed_at + make_interval(secs => public.chain_window_s())
+    where k.venue = 'solana' and k.last_state_change_tx is not null
+      and k.dispute_window_s <> public.chain_window_s();
+end;
+$$;
+revoke execute on function public.project_chain_config() from public;

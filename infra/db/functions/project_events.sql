@@ -1,0 +1,107 @@
+-- Why: adds newly kept events to what the chain's tables say. Sums add up in any order; everything
+-- else is the latest word in chain order (chain_market_facts), read anew for the markets that moved.
+-- The caller holds the indexer's lock, so nobody else writes these tables. Answers the markets here
+-- whose state has changed.
+create or replace function public.project_events(
+    p_rows public.chain_events[], p_request_id text, p_now timestamptz
+) returns uuid[]
+language plpgsql volatile set search_path = ''
+as $$
+declare
+    v_touched text[];
+    v_moved   text[];
+    v_configs boolean;
+begin
+    select array_agg(distinct r.market),
+        array_agg(distinct r.market) filter (where r.event_type not in ('SharesBought', 'SharesSold',
+            'WinningsClaimed', 'ProposalVoteSubmitted', 'DisputeVoteSubmitted',
+            'LiquidityWithdrawn', 'Unknown')),
+        bool_or(r.event_type in ('ConfigUpdated', 'GlobalConfigInitialized',
+            'ProtocolPauseStatusChanged', 'ConfigObserved'))
+    into v_touched, v_moved, v_configs
+    from unnest(p_rows) as r;
+
+    insert into public.chain_markets (market, market_id, address)
+    select a.market, a.market_id, a.address
+    from public.chain_addresses as a
+    where a.market = any (v_touched)
+    order by a.market
+    on conflict (market) do nothing;
+
+    with trades as materialized (
+        select r.market, r.wallet, r.event_type = 'SharesBought' as is_buy,
+            (r.data ->> 'outcome')::boolean as is_yes,
+            case r.event_type when 'SharesBought' then 1 else -1 end
+                * (r.data ->> 'shares')::numeric as shares,
+            coalesce(r.data ->> 'cost', r.data ->> 'proceeds')::numeric as amount,
+            (r.data ->> 'new_price_yes')::numeric as price,
+            array[r.slot, r.tx_index, r.ordinal] as place
+        from unnest(p_rows) as r
+        where r.event_type in ('SharesBought', 'SharesSold')
+    ),
+    holders as (
+        insert into public.chain_positions as p
+            (market, wallet, shares_yes, shares_no, paid, received, trades)
+        select t.market, t.wallet, coalesce(sum(t.shares) filter (where t.is_yes), 0),
+            coalesce(sum(t.shares) filter (where not t.is_yes), 0),
+            coalesce(sum(t.amount) filter (where t.is_buy), 0),
+            coalesce(sum(t.amount) filter (where not t.is_buy), 0), count(*)
+        from trades as t
+        group by t.market, t.wallet
+        on conflict (market, wallet) do update
+        set shares_yes = p.shares_yes + excluded.shares_yes,
+            shares_no = p.shares_no + excluded.shares_no,
+            paid = p.paid + excluded.paid,
+            received = p.received + excluded.received,
+            trades = p.trades + excluded.trades
+    ),
+    traded as (
+        select t.market,
+            coalesce(sum(t.shares) filter (where t.is_yes and t.place > m.base_order), 0) as yes,
+            coalesce(sum(t.shares) filter (where not t.is_yes and t.place > m.base_order), 0) as no,
+            sum(t.amount) as volume, count(*) as trades, max(t.place) as place,
+            (array_agg(t.price order by t.place desc))[1] as price
+        from trades as t
+        join public.chain_markets as m on m.market = t.market
+        group by t.market
+    )
+    update public.chain_markets as m
+    set shares_yes = m.shares_yes + t.yes,
+        shares_no = m.shares_no + t.no,
+        volume = m.volume + t.volume,
+        trades = m.trades + t.trades,
+        price_yes = case when m.price_order > t.place then m.price_yes else t.price end,
+        price_order = greatest(m.price_order, t.place)
+    from traded as t
+    where m.market = t.market;
+
+    insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
+    select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true
+    from unnest(p_rows) as r
+    where r.event_type = 'WinningsClaimed' and r.market is not null
+    group by r.market, r.wallet
+    on conflict (market, wallet) do update
+    set claimed = p.claimed + excluded.claimed, has_claimed = true;
+
+    insert into public.chain_votes as v (market, wallet, kind, vote, voted_at, vote_order)
+    select distinct on (r.market, r.wallet, r.event_type) r.market, r.wallet,
+        case r.event_type when 'DisputeVoteSubmitted' then 'dispute' else 'proposal' end,
+        (r.data ->> 'vote')::boolean, to_timestamp((r.data ->> 'timestamp')::double precision),
+        array[r.slot, r.tx_index, r.ordinal]
+    from unnest(p_rows) as r
+    where r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted')
+    order by r.market, r.wallet, r.event_type, r.slot, r.tx_index, r.ordinal
+    on conflict (market, wallet, kind) do update
+    set vote = excluded.vote, voted_at = excluded.voted_at, vote_order = excluded.vote_order
+    where excluded.vote_order < v.vote_order;
+
+    if v_configs then
+        perform public.project_chain_config();
+    end if;
+    if v_moved is not null then
+        perform public.project_chain_markets(v_moved);
+    end if;
+    return public.follow_chain_markets(v_touched, v_moved, p_request_id, p_now);
+end;
+$$;
+revoke execute on function public.project_events(public.chain_events[], text, timestamptz) from public;

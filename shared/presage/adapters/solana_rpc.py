@@ -1,0 +1,201 @@
+"""Solana's JSON-RPC, as far as we need it (protocol: https://solana.com/docs/rpc/http).
+
+Off unless SOLANA_RPC_URL is set; its address holds a key and is never shown. A read is tried three
+times; what is sent is tried once, since whoever sends comes again with the same bytes. Three
+failures in a row open the breaker for five minutes. Answers are read here and not by solders, whose
+parsers panic at an error without data.
+"""
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from presage import config, metrics
+from presage.adapters import breaker
+from presage.errors import SolanaError
+
+NAME = "solana_rpc"
+LIMITS = breaker.Limits(failures=3, open_s=300)
+# A workflow stops at 20 s and ends at 28: all tries of a call fit between.
+TIMEOUT_S = 2.0
+ATTEMPTS = 3
+BACKOFF_S = 0.2
+MAX_WAIT_S = 0.5
+MAX_STATUSES = 256
+_OK = 200
+_TOO_MANY = 429
+_SERVER_ERROR = 500
+# The node's own trouble: unhealthy, an internal error, behind the slot that was asked for.
+_NODE_ERRORS = frozenset({-32005, -32603, -32016})
+_NO_METHOD = -32601
+
+type Commitment = Literal["processed", "confirmed", "finalized"]
+
+
+class RefusedError(SolanaError):
+    """The node answered that it will not; `rpc_code` is its own."""
+
+    def __init__(self, rpc_code: int) -> None:
+        super().__init__(f"The node refuses this ({rpc_code}).")
+        self.rpc_code = rpc_code
+
+
+@dataclass(frozen=True)
+class Blockhash:
+    """What a transaction names to be good until that block height."""
+
+    text: str
+    last_valid_block_height: int
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What a transaction would do now. `err` is the RPC's, None when it would go well."""
+
+    err: Any
+    units: int
+
+
+@dataclass(frozen=True)
+class Finality:
+    """Which block is final, in slots and in blocks."""
+
+    slot: int
+    block_height: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a transaction has come; `err` is the RPC's, None when it went well."""
+
+    slot: int
+    commitment: Commitment
+    err: Any
+
+
+@dataclass(frozen=True)
+class Statuses:
+    """Statuses by signature as a node sees them at `slot`; None for what it does not know."""
+
+    slot: int
+    found: dict[str, Status | None]
+
+
+def is_configured() -> bool:
+    """Whether there is a cluster to ask."""
+    return bool(config.get("SOLANA_RPC_URL"))
+
+
+def rpc(method: str, params: Sequence[Any], *, attempts: int = ATTEMPTS) -> Any:  # noqa: ANN401 - JSON
+    """The result of a method.
+
+    Raises:
+        RefusedError: the node answered with an error of the request.
+        breaker.OpenError: the node has failed repeatedly and is left alone.
+        SolanaError: it did not answer, or not as a node does.
+    """
+    answer = breaker.guarded(NAME, lambda: _ask(method, params, attempts), LIMITS)
+    if "error" in answer:
+        raise RefusedError(answer["error"]["code"])
+    return answer["result"]
+
+
+def latest_blockhash() -> Blockhash:
+    """A blockhash that most nodes know already."""
+    value = rpc("getLatestBlockhash", [{"commitment": "confirmed"}])["value"]
+    return Blockhash(value["blockhash"], value["lastValidBlockHeight"])
+
+
+def simulate(raw: str) -> Simulation:
+    """Run a transaction (base64, signed or not) on the confirmed state, keeping nothing of it."""
+    options = {
+        "encoding": "base64",
+        "commitment": "confirmed",
+        "replaceRecentBlockhash": True,
+        "sigVerify": False,
+    }
+    value = rpc("simulateTransaction", [raw, options])["value"]
+    return Simulation(value["err"], value.get("unitsConsumed") or 0)
+
+
+def priority_fee(raw: str) -> int:
+    """The price of a compute unit that lands this transaction (base64), in micro-lamports.
+
+    Protocol: Helius `getPriorityFeeEstimate`; a node that has no such method asks for nothing.
+    """
+    options = {"transactionEncoding": "base64", "recommended": True}
+    try:
+        found = rpc("getPriorityFeeEstimate", [{"transaction": raw, "options": options}])
+    except RefusedError as error:
+        if error.rpc_code == _NO_METHOD:
+            return 0
+        raise
+    return int(found["priorityFeeEstimate"])
+
+
+def send(raw: str) -> None:
+    """Hand a signed transaction (base64) to the network, which may lose it."""
+    options = {"encoding": "base64", "skipPreflight": True, "maxRetries": 0}
+    rpc("sendTransaction", [raw, options], attempts=1)
+
+
+def finality() -> Finality:
+    """The last final block."""
+    found = rpc("getEpochInfo", [{"commitment": "finalized"}])
+    return Finality(found["absoluteSlot"], found["blockHeight"])
+
+
+def statuses(signatures: Sequence[str], *, everything: bool = False) -> Statuses:
+    """Statuses of up to 256 signatures; `everything` looks past the node's recent ones."""
+    found = rpc("getSignatureStatuses", [signatures, {"searchTransactionHistory": everything}])
+    return Statuses(
+        found["context"]["slot"],
+        {
+            signature: None
+            if one is None
+            else Status(one["slot"], one["confirmationStatus"], one["err"])
+            for signature, one in zip(signatures, found["value"], strict=True)
+        },
+    )
+
+
+def _ask(method: str, params: Sequence[Any], attempts: int) -> dict[str, Any]:
+    """The whole answer, an error of the request included: that is no failure of the node."""
+    for attempt in range(1, attempts + 1):
+        try:
+            return _once(method, params)
+        except SolanaError as error:
+            metrics.count("SolanaRpcFailures", method=method)
+            if attempt == attempts:
+                raise
+            wait_s = BACKOFF_S * attempt * (1 + random.random())  # noqa: S311 - jitter
+            time.sleep(min(MAX_WAIT_S, max(wait_s, error.retry_after_s or 0)))
+    raise SolanaError
+
+
+def _once(method: str, params: Sequence[Any]) -> dict[str, Any]:
+    import httpx
+
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+    try:
+        response = httpx.post(config.get("SOLANA_RPC_URL"), json=body, timeout=TIMEOUT_S)
+        if response.status_code == _TOO_MANY:
+            after = response.headers.get("retry-after", "")
+            raise SolanaError(
+                "The Solana RPC has had enough of us.",
+                retry_after_s=int(after) if after.isdigit() else None,
+            )
+        answer = response.json()
+    except httpx.HTTPError as error:
+        # Not `from error`: its request holds the address, and with it the key.
+        raise SolanaError(f"The Solana RPC did not answer ({type(error).__name__}).") from None
+    except ValueError:
+        raise SolanaError("The Solana RPC answered without JSON.") from None
+    is_answer = isinstance(answer, dict) and ("result" in answer or "error" in answer)
+    if response.status_code != _OK or not is_answer:
+        raise SolanaError("The Solana RPC answered wrongly.")
+    if "error" in answer and answer["error"]["code"] in _NODE_ERRORS:
+        raise SolanaError("The Solana node is not well.")
+    return dict(answer)

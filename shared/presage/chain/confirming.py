@@ -1,0 +1,142 @@
+"""Seeing through what was sent: `chain_confirm`, every minute and as long as anything is under way.
+
+What the chain has is believed when it is final. What it does not have is sent again as the same
+bytes, until a final block is higher than the last that could hold it and a node which knows that
+block has never heard of it: only then it expired. Every step can be done twice, and by two runs at
+once.
+"""
+
+import base64
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from presage import clock, metrics
+from presage.adapters import solana_rpc
+from presage.adapters.solana_rpc import RefusedError
+from presage.chain import sending
+from presage.chain.sending import RESEND_S, ChainTransaction, Move
+from presage.db import connection
+from presage.db.queries import beside
+from presage.errors import UpstreamError
+from presage.workflows.run import Outcome, Run
+
+NEXT_SLICE_S = 5
+# The schedule starts a chain of slices every minute; an older one leaves the rest to it.
+MINUTE = timedelta(seconds=60)
+_queries = beside(__file__)
+
+
+@dataclass(frozen=True)
+class _Live:
+    count: int
+
+
+@dataclass
+class _Look:
+    """One look at the chain, and what it told."""
+
+    run: Run
+    counts: dict[str, int]
+    moves: list[Move] = field(default_factory=list)
+
+    def move(self, one: Move) -> None:
+        """Note what became of a transaction."""
+        self.moves.append(one)
+        self.counts[one.status] = self.counts.get(one.status, 0) + 1
+
+
+def chain_confirm(run: Run) -> Outcome:
+    """Look at, and send again, everything that is under way; come again while there is any."""
+    counts: dict[str, int] = {}
+    left = _live(run)
+    if left and solana_rpc.is_configured():
+        try:
+            with sending.alerted(run.call):
+                left = _work(run, counts)
+        except UpstreamError:
+            counts["unreachable"] = 1
+            left = _live(run)
+    metrics.count("LiveTransactions", left)
+    counts["live"] = left
+    goes_on = left and clock.now() + timedelta(seconds=NEXT_SLICE_S) < run.slot + MINUTE
+    if goes_on and solana_rpc.is_configured():
+        return Outcome(counts=counts, next_cursor={}, next_delay_s=NEXT_SLICE_S)
+    return Outcome(counts=counts)
+
+
+def _work(run: Run, counts: dict[str, int]) -> int:
+    """Look again and again until nothing is under way or the time is up; how much is left."""
+    while True:
+        while (rows := _due(run)) and not run.out_of_time:
+            _look(_Look(run, counts), rows)
+        left = _live(run)
+        # In simulated time waiting would be for ever: the next slice looks again.
+        if not left or clock.is_simulated() or run.out_of_time:
+            return left
+        time.sleep(RESEND_S)
+
+
+def _live(run: Run) -> int:
+    found = connection.fetch_one(run.call, _queries["count_live_transactions"], _Live, {})
+    return found.count if found else 0
+
+
+def _due(run: Run) -> list[ChainTransaction]:
+    params = {"now": clock.now(), "limit": solana_rpc.MAX_STATUSES}
+    query = _queries["list_due_transactions"]
+    return connection.fetch_all(run.call, query, ChainTransaction, params)
+
+
+def _look(look: _Look, rows: Sequence[ChainTransaction]) -> None:
+    """Compare with the chain, send again what it does not have, and write all that down."""
+    found = solana_rpc.statuses([row.signature for row in rows]).found
+    missing = []
+    try:
+        for row in rows:
+            status = found[row.signature]
+            if status is None or status.commitment == "processed":
+                missing.append(row)
+            elif status.commitment == "confirmed":
+                look.move(Move(row, "confirmed"))
+            elif status.err is None:
+                look.move(Move(row, "finalized"))
+            else:
+                look.move(Move(row, "failed", sending.refusal(status.err)))
+        expired = _expired(missing)
+        for row in missing:
+            if row.signature in expired:
+                look.move(Move(row, "expired"))
+            elif not look.run.out_of_time:
+                look.move(_resent(row))
+    finally:
+        # When the node gives up in the middle, what it said before that still holds.
+        if look.moves:
+            sending.move(look.run.call, look.moves)
+
+
+def _resent(row: ChainTransaction) -> Move:
+    try:
+        solana_rpc.send(base64.b64encode(row.raw).decode())
+    except RefusedError as error:  # the others must not wait for it
+        return Move(row, row.status, error.message)
+    return Move(row, "sent", sent=1)
+
+
+def _expired(missing: Sequence[ChainTransaction]) -> set[str]:
+    """Which of them can never land any more.
+
+    Behind one address may be nodes that are not equally far: absence counts only when the node that
+    says so knows the final block which is too high.
+    """
+    if not missing:
+        return set()
+    final = solana_rpc.finality()
+    late = [row.signature for row in missing if row.last_valid_block_height < final.block_height]
+    if not late:
+        return set()
+    searched = solana_rpc.statuses(late, everything=True)
+    if searched.slot < final.slot:
+        return set()
+    return {signature for signature, status in searched.found.items() if status is None}

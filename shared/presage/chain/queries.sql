@@ -1,0 +1,49 @@
+-- name: find_live_transaction
+-- What has been signed for a purpose and may still land, or has landed and is not final.
+select id, purpose, market_id, signature, raw, last_valid_block_height, status, attempts, error
+from public.chain_transactions
+where purpose = %(purpose)s and market_id is not distinct from %(market_id)s::uuid
+  and status in ('built', 'sent', 'confirmed');
+
+-- name: find_latest_transaction
+-- What was last signed for a purpose, live or not.
+select id, purpose, market_id, signature, raw, last_valid_block_height, status, attempts, error
+from public.chain_transactions
+where purpose = %(purpose)s and market_id is not distinct from %(market_id)s::uuid
+order by created_at desc
+limit 1;
+
+-- name: keep_transaction
+-- Persist what was signed, before it leaves; nothing when somebody else was faster.
+insert into public.chain_transactions (
+    id, purpose, market_id, signature, raw, last_valid_block_height, status, next_attempt_at,
+    created_at, updated_at
+)
+values (
+    %(id)s, %(purpose)s, %(market_id)s, %(signature)s, %(raw)s, %(last_valid_block_height)s,
+    'built', %(now)s, %(now)s, %(now)s
+)
+on conflict do nothing
+returning id, purpose, market_id, signature, raw, last_valid_block_height, status, attempts, error;
+
+-- name: list_due_transactions
+-- What is under way and was not looked at for a while, longest first.
+select id, purpose, market_id, signature, raw, last_valid_block_height, status, attempts, error
+from public.chain_transactions
+where status in ('built', 'sent', 'confirmed') and next_attempt_at <= %(now)s
+order by next_attempt_at, id
+limit %(limit)s;
+
+-- name: count_live_transactions
+-- How many are under way.
+select count(*) as count
+from public.chain_transactions
+where status in ('built', 'sent', 'confirmed');
+
+-- name: move_transactions
+-- Record what the chain says. What is over stays over: a run that was thought dead changes nothing.
+update public.chain_transactions t
+set status = m.status, error = m.error, attempts = t.attempts + m.sent,
+    next_attempt_at = %(next_attempt_at)s, updated_at = %(now)s
+from jsonb_to_recordset(%(moves)s::jsonb) as m (id uuid, status text, error text, sent integer)
+where t.id = m.id and t.status in ('built', 'sent', 'confirmed');

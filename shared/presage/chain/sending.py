@@ -1,0 +1,228 @@
+"""Sending what the platform itself signs, so that nothing lands twice and nothing is stuck.
+
+A transaction is persisted before it leaves; from then on only its bytes are sent, again and again,
+until the chain has them for good or can no longer take them (`confirming`). One is live per purpose
+and market: whoever submits again while it is, gets that one. One that expired has not landed and
+never will: then, and only then, whoever still wants its effect submits anew.
+"""
+
+import base64
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+
+from presage import clock, config, metrics
+from presage.adapters import breaker, solana_rpc
+from presage.call import Call
+from presage.chain import programme
+from presage.db import connection
+from presage.db.connection import Statement
+from presage.db.queries import beside
+from presage.errors import SolanaError, UnavailableError, UnprocessableError, UpstreamError
+from presage.ops import alerts
+
+if TYPE_CHECKING:
+    from solders.hash import Hash
+    from solders.instruction import Instruction
+    from solders.keypair import Keypair
+    from solders.message import MessageV0
+
+MAX_TRANSACTION_BYTES = 1_232
+MAX_UNITS = 1_400_000
+RESEND_S = 2
+# The dearest a unit may get, whatever the node says: 0.0014 SOL for the largest transaction.
+MAX_PRICE_MICRO_LAMPORTS = 1_000_000
+_queries = beside(__file__)
+
+type Status = Literal["built", "sent", "confirmed", "finalized", "expired", "failed"]
+
+
+@dataclass(frozen=True)
+class ChainTransaction:
+    """One signed transaction. `attempts` counts how often it was handed to the network."""
+
+    id: uuid.UUID
+    purpose: str
+    market_id: uuid.UUID | None
+    signature: str
+    raw: bytes
+    last_valid_block_height: int
+    status: Status
+    attempts: int
+    error: str | None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may still land, or has landed and is not final."""
+        return self.status in {"built", "sent", "confirmed"}
+
+
+def submit(
+    call: Call,
+    purpose: str,
+    market_id: uuid.UUID | None,
+    instructions: "Sequence[Instruction]",
+) -> ChainTransaction:
+    """Sign and send instructions as the platform's authority; `chain_confirm` sees them through.
+
+    Answers the live transaction of this purpose and market when there is one. `call` is a worker's.
+
+    Raises:
+        UnprocessableError: the programme would refuse this, by the name of its error.
+        SolanaError: the node did not answer; nothing was signed that could land.
+        UnavailableError: the chain or its key is not configured.
+    """
+    key = {"purpose": purpose, "market_id": market_id}
+    live = connection.fetch_one(call, _queries["find_live_transaction"], ChainTransaction, key)
+    if live is not None:
+        return live
+    with alerted(call):
+        signature, raw, until = _signed(instructions)
+    params = key | {
+        "id": uuid.uuid4(),
+        "signature": signature,
+        "raw": raw,
+        "last_valid_block_height": until,
+        "now": call.now,
+    }
+    ours = connection.fetch_one(call, _queries["keep_transaction"], ChainTransaction, params)
+    if ours is not None:
+        return _hand_over(call, ours)
+    # Somebody else was faster: what we have signed never leaves.
+    live = connection.fetch_one(call, _queries["find_live_transaction"], ChainTransaction, key)
+    if live is None:
+        raise SolanaError("The node is so far behind that this was signed and settled before.")
+    return live
+
+
+def latest(call: Call, purpose: str, market_id: uuid.UUID | None) -> ChainTransaction | None:
+    """What was last signed for a purpose, whatever became of it."""
+    key = {"purpose": purpose, "market_id": market_id}
+    return connection.fetch_one(call, _queries["find_latest_transaction"], ChainTransaction, key)
+
+
+@dataclass(frozen=True)
+class Move:
+    """What became of a transaction: its status and error, and how often it was just sent."""
+
+    transaction: ChainTransaction
+    status: Status
+    error: str | None = None
+    sent: int = 0
+
+
+def move(call: Call, moves: Sequence[Move]) -> None:
+    """Record what became of live transactions, and tell the operators of those that failed."""
+    now = clock.now()
+    rows = [
+        {"id": one.transaction.id, "status": one.status, "error": one.error, "sent": one.sent}
+        for one in moves
+    ]
+    params = {
+        "moves": orjson.dumps(rows).decode(),
+        "next_attempt_at": now + timedelta(seconds=RESEND_S),
+        "now": now,
+    }
+    failed = [_alert(call, one) for one in moves if one.status == "failed"]
+    connection.run(call, [(_queries["move_transactions"], None, params), *failed])
+    for one in moves:
+        if one.status in {"finalized", "expired", "failed"}:
+            metrics.count("ChainTransactions", status=one.status)
+
+
+def _alert(call: Call, one: Move) -> Statement[Any]:
+    transaction = one.transaction
+    data = {
+        "purpose": transaction.purpose,
+        "marketId": str(transaction.market_id),
+        "signature": transaction.signature,
+        "error": one.error,
+    }
+    return alerts.statement(call, "manual_review_required", data, transaction.signature)
+
+
+@contextmanager
+def alerted(call: Call) -> Iterator[None]:
+    """Tell the operators when the node is left alone: until it answers, nothing is sent."""
+    try:
+        yield
+    except breaker.OpenError as error:
+        data = {"service": solana_rpc.NAME, "error": error.message}
+        alerts.raise_alert(call, "manual_review_required", data, solana_rpc.NAME)
+        raise
+
+
+def authority() -> "Keypair":
+    """The platform's key, which is the programme's backend authority and, if it can be, its admin.
+
+    Raises:
+        UnavailableError: SOLANA_AUTHORITY_KEY is empty or no key. Never shows it.
+    """
+    from solders.keypair import Keypair
+
+    text = config.get("SOLANA_AUTHORITY_KEY")
+    try:
+        return Keypair.from_json(text) if text[:1] == "[" else Keypair.from_base58_string(text)
+    except ValueError:
+        raise UnavailableError("SOLANA_AUTHORITY_KEY is missing or no key.") from None
+
+
+def refusal(err: Any) -> str:  # noqa: ANN401 - the RPC's JSON
+    """An error of the RPC in a word: the programme's name for it where it has one."""
+    match err:
+        case {"InstructionError": [_, {"Custom": int(code)}]}:
+            return programme.error_name(code) or f"Custom {code}"
+        case {"InstructionError": [_, name]}:
+            return str(name)
+        case dict():
+            return str(next(iter(err), "unknown"))
+    return str(err)
+
+
+def _signed(instructions: "Sequence[Instruction]") -> tuple[str, bytes, int]:
+    """The signature, the bytes, and until which block height they are good."""
+    from solders.hash import Hash
+    from solders.transaction import VersionedTransaction
+
+    key = authority()
+    blockhash = solana_rpc.latest_blockhash()
+    draft = _message(key, instructions, Hash.from_string(blockhash.text), MAX_UNITS, 0)
+    drafted = bytes(VersionedTransaction(draft, [key]))
+    if len(drafted) > MAX_TRANSACTION_BYTES:
+        raise UnprocessableError(f"The transaction would have {len(drafted)} bytes: too many.")
+    encoded = base64.b64encode(drafted).decode()
+    simulation = solana_rpc.simulate(encoded)
+    if simulation.err is not None:
+        raise UnprocessableError(f"The programme refuses this: {refusal(simulation.err)}.")
+    price = min(solana_rpc.priority_fee(encoded), MAX_PRICE_MICRO_LAMPORTS)
+    units = min(simulation.units * 11 // 10 + 1, MAX_UNITS)
+    message = _message(key, instructions, Hash.from_string(blockhash.text), units, price)
+    transaction = VersionedTransaction(message, [key])
+    signature = str(transaction.signatures[0])
+    return signature, bytes(transaction), blockhash.last_valid_block_height
+
+
+def _message(
+    key: "Keypair", instructions: "Sequence[Instruction]", blockhash: "Hash", units: int, price: int
+) -> "MessageV0":
+    from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
+    from solders.message import MessageV0
+
+    budget = [set_compute_unit_limit(units), set_compute_unit_price(price)]
+    return MessageV0.try_compile(key.pubkey(), [*budget, *instructions], [], blockhash)
+
+
+def _hand_over(call: Call, transaction: ChainTransaction) -> ChainTransaction:
+    """Send it for the first time; when that fails, `chain_confirm` does it."""
+    try:
+        with alerted(call):
+            solana_rpc.send(base64.b64encode(transaction.raw).decode())
+    except UpstreamError:
+        return transaction
+    move(call, [Move(transaction, "sent", sent=1)])
+    return replace(transaction, status="sent", attempts=1)

@@ -1,0 +1,1 @@
+"""The programme's events: taken from transactions, kept, added up and shown."""

@@ -1,0 +1,124 @@
+-- name: index_events
+-- Keep a delivery's events and project the new ones.
+select indexed, changed
+from public.index_events(
+    %(signatures)s::text[], %(ordinals)s::integer[], %(slots)s::bigint[], %(indexes)s::integer[],
+    %(times)s::bigint[], %(types)s::text[], %(of_markets)s::text[], %(wallets)s::text[],
+    %(data)s::jsonb[], %(markets)s::text[], %(market_ids)s::uuid[], %(addresses)s::text[],
+    %(request_id)s, %(now)s
+);
+
+-- name: keep_malformed
+-- Keep what could not be read, with its bytes.
+select public.keep_dead_letters(%(workflow)s, %(letters)s::jsonb, false, %(now)s);
+
+-- name: keep_incomplete
+-- Note transactions to be fetched again: logs that are cut off, or no place in the block.
+insert into public.chain_incomplete (signature, slot, next_attempt_at, created_at)
+select t.signature, t.slot, %(now)s, %(now)s
+from unnest(%(signatures)s::text[], %(slots)s::bigint[]) as t (signature, slot)
+order by t.signature
+on conflict (signature) do nothing;
+
+-- name: find_market
+-- A market's id on chain by its id here.
+select market from public.chain_addresses where market_id = %(market_id)s;
+
+-- name: list_events
+-- A page of events, newest first: of a market, of a type, of a time.
+select e.signature, e.ordinal, e.slot, e.tx_index, e.block_time, e.event_type, e.market, a.market_id,
+       e.wallet, e.data::text as data
+from public.chain_events as e
+left join public.chain_addresses as a on a.market = e.market
+where (%(chain_market)s::text is null or e.market = %(chain_market)s::text collate "C")
+  and (%(market_id)s::uuid is null or e.market = (
+      select k.market from public.chain_addresses as k where k.market_id = %(market_id)s::uuid))
+  and (%(event_type)s::text is null or e.event_type = %(event_type)s::text)
+  and (%(from)s::timestamptz is null or e.block_time >= %(from)s::timestamptz)
+  and (%(to)s::timestamptz is null or e.block_time < %(to)s::timestamptz)
+  and (%(before_time)s::timestamptz is null
+       or (e.block_time, e.slot, e.tx_index, e.ordinal, e.signature)
+        < (%(before_time)s::timestamptz, %(before_slot)s::bigint, %(before_index)s::integer,
+           %(before_ordinal)s::integer, %(before_signature)s::text))
+order by e.block_time desc, e.slot desc, e.tx_index desc, e.ordinal desc, e.signature desc
+limit %(limit)s;
+
+-- name: count_events
+-- How many events `list_events` would list, up to a limit that keeps it cheap.
+select count(*)::integer as count
+from (
+    select from public.chain_events as e
+    where (%(chain_market)s::text is null or e.market = %(chain_market)s::text collate "C")
+      and (%(market_id)s::uuid is null or e.market = (
+          select k.market from public.chain_addresses as k where k.market_id = %(market_id)s::uuid))
+      and (%(event_type)s::text is null or e.event_type = %(event_type)s::text)
+      and (%(from)s::timestamptz is null or e.block_time >= %(from)s::timestamptz)
+      and (%(to)s::timestamptz is null or e.block_time < %(to)s::timestamptz)
+    limit %(most)s
+) as n;
+
+-- name: search_events
+-- A page of the events of the first wallets, and of the transactions, that begin with a text.
+with recursive wallets as (
+    (select e.wallet, 1 as n from public.chain_events as e
+     where e.wallet >= %(q)s and e.wallet < %(q)s || '~' order by e.wallet limit 1)
+    union all
+    select (select e.wallet from public.chain_events as e
+            where e.wallet > w.wallet and e.wallet < %(q)s || '~' order by e.wallet limit 1), w.n + 1
+    from wallets as w
+    where w.wallet is not null and w.n < %(wallets)s
+),
+found as (
+    select f.*
+    from wallets as w
+    cross join lateral (
+        select * from public.chain_events as e
+        where e.wallet = w.wallet
+          and (%(before_time)s::timestamptz is null
+               or (e.block_time, e.slot, e.tx_index, e.ordinal, e.signature)
+                < (%(before_time)s::timestamptz, %(before_slot)s::bigint, %(before_index)s::integer,
+                   %(before_ordinal)s::integer, %(before_signature)s::text))
+        order by e.block_time desc, e.slot desc, e.tx_index desc, e.ordinal desc, e.signature desc
+        limit %(limit)s
+    ) as f
+    union
+    (select * from public.chain_events as e
+     where e.signature >= %(q)s and e.signature < %(q)s || '~'
+       and (%(before_time)s::timestamptz is null
+            or (e.block_time, e.slot, e.tx_index, e.ordinal, e.signature)
+             < (%(before_time)s::timestamptz, %(before_slot)s::bigint, %(before_index)s::integer,
+                %(before_ordinal)s::integer, %(before_signature)s::text))
+     order by e.block_time desc, e.slot desc, e.tx_index desc, e.ordinal desc, e.signature desc
+     limit %(limit)s)
+)
+select e.signature, e.ordinal, e.slot, e.tx_index, e.block_time, e.event_type, e.market, a.market_id,
+       e.wallet, e.data::text as data
+from found as e
+left join public.chain_addresses as a on a.market = e.market
+order by e.block_time desc, e.slot desc, e.tx_index desc, e.ordinal desc, e.signature desc
+limit %(limit)s;
+
+-- name: count_found_events
+-- How many events `search_events` would find, up to a limit that keeps it cheap.
+with recursive wallets as (
+    (select e.wallet, 1 as n from public.chain_events as e
+     where e.wallet >= %(q)s and e.wallet < %(q)s || '~' order by e.wallet limit 1)
+    union all
+    select (select e.wallet from public.chain_events as e
+            where e.wallet > w.wallet and e.wallet < %(q)s || '~' order by e.wallet limit 1), w.n + 1
+    from wallets as w
+    where w.wallet is not null and w.n < %(wallets)s
+)
+select count(*)::integer as count
+from (
+    select e.signature, e.ordinal
+    from wallets as w
+    cross join lateral (
+        select c.signature, c.ordinal from public.chain_events as c
+        where c.wallet = w.wallet limit %(most)s
+    ) as e
+    union
+    (select e.signature, e.ordinal from public.chain_events as e
+     where e.signature >= %(q)s and e.signature < %(q)s || '~' limit %(most)s)
+    limit %(most)s
+) as n;
