@@ -2377,6 +2377,7 @@ begin
                 proposed_at = m.resolved_at,
                 proposed_payout_bps = case when m.resolved_at is not null
                     then public.chain_payout(m.proposed_outcome) end,
+                disputed_at = m.disputed_at,
                 claims_available_at = m.resolved_at + make_interval(secs => v_window_s),
                 final_payout_bps = case when m.state = 'FINALIZED'
                     then public.chain_payout(m.final_outcome) end,
@@ -2788,9 +2789,10 @@ CREATE FUNCTION public.market_tally(p_market_id uuid, p_kind text) RETURNS TABLE
     AS $$
     with on_chain as materialized (
         select v.wallet, v.vote
-        from public.chain_markets as c
+        from public.markets as m
+        join public.chain_markets as c on c.market_id = m.id
         join public.chain_votes as v on v.market = c.market and v.kind = p_kind
-        where c.market_id = p_market_id
+        where m.id = p_market_id and m.venue = 'solana'
     ),
     cast_votes as (
         select wallet, vote from on_chain

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from presage import metrics
+from presage import config, metrics
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
@@ -144,7 +144,8 @@ def price_snapshot(run: Run) -> Outcome:
 def market_monitor(run: Run) -> Outcome:
     """Finalize the markets whose dispute window, or whose dispute's three days of votes, are over.
 
-    Tells of those that do not move.
+    On Solana a transaction is sent, and the chain's answer moves the market. Tells of those that do
+    not move.
     """
 
     def finalize(market_id: uuid.UUID) -> bool:
@@ -157,10 +158,20 @@ def market_monitor(run: Run) -> Outcome:
 
     finalized = _each(run, "list_due_markets", finalize)
     concluded = _each(run, "list_due_disputes", conclude)
-    metrics.count("Transitions", finalized + concluded)
+    sent = _finalize_on_chain(run)
+    metrics.count("Transitions", finalized + concluded + sent)
     metrics.count("TransitionFailures", len(run.failures))
     _tell_of_waiting(run)
-    return _outcome(run, finalized=finalized, concluded=concluded)
+    return _outcome(run, finalized=finalized, concluded=concluded, sent=sent)
+
+
+def _finalize_on_chain(run: Run) -> int:
+    """The due markets on Solana, where the platform has a key for them; how many were sent."""
+    if not config.get("SOLANA_AUTHORITY_KEY"):
+        return 0
+    from presage.chain import finalizing
+
+    return finalizing.finalize_due(run)
 
 
 def settle_market(run: Run) -> Outcome:
