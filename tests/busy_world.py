@@ -5,16 +5,20 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
+from solders.system_program import TransferParams, transfer
 
 from infra.local.feed import FeedServer, FeedTick, PriceFeed
 from infra.local.news_feed import NewsFeed, Story, rss
 from infra.local.rate_feed import RateFeed, Venues
 from presage import clock, config
 from presage.call import Call
+from presage.chain import sending
 from presage.ops import alerts
 from presage.routes import ROUTES
 from tests.alert_receiver import ROUTING_KEY, SLACK_PATH, Receiver, serve_receiver
+from tests.cluster import AUTHORITY, Cluster
 from tests.harness import NOON_MS, Platform, Wallet
 
 HOUR_S = 3_600
@@ -29,7 +33,10 @@ CLOSES_H = {"final": 2, "due": 2, "closed": 2, "priced": 2, "open": 37.5, "far":
 
 @contextmanager
 def outside(patch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    """Prices, rates, news, Slack and PagerDuty, which always answer; what was told is kept."""
+    """Prices, rates, news, a chain, Slack and PagerDuty, which always answer.
+
+    What was told is kept. The chain lives in real time: histories begin again, and it cannot.
+    """
     moments = [NOON_MS + 2 * HOUR_S * 1_000 + by for by in (-1_000, 0, 1_000)]
     start_ms = NOON_MS + START_S * 1_000
     moments += range(start_ms, start_ms + PRICED_S * 1_000, 20_000)
@@ -42,7 +49,10 @@ def outside(patch: pytest.MonkeyPatch) -> Iterator[Receiver]:
         FeedServer(Venues(PriceFeed(ticks, "BTC/USD", clock.now_ms), rates)) as prices,
         FeedServer(news) as stories,
         serve_receiver() as receiver,
+        Cluster() as cluster,
     ):
+        for name, value in cluster.environment.items():
+            patch.setenv(name, value)
         for name in ("BINANCE_URL", "COINBASE_URL", "BINANCE_P2P_URL", "COINGECKO_URL"):
             patch.setenv(name, prices.url)
         patch.setenv("PRICE_SYMBOLS", "BTC/USD")
@@ -60,6 +70,7 @@ def fill(platform: Platform, admin: Wallet) -> None:
         platform.fund(trader, 100_000_000)
     markets = {slug: _market(platform, admin, traders, slug) for slug in CLOSES_H}
     _vote(platform, traders)
+    _send(platform)
     _ask(platform, traders[0])
     platform.advance(2 * HOUR_S)
     for slug in ("final", "due"):
@@ -142,6 +153,15 @@ def _vote(platform: Platform, traders: list[Wallet]) -> None:
             " select gen_random_uuid(), %s, id, address, 'proposal', true, now() from wallets",
             (market,),
         )
+
+
+def _send(platform: Platform) -> None:
+    """A transaction of ours that has become final, long ago, and nobody here knows it."""
+    to = AUTHORITY.pubkey()
+    pay = transfer(TransferParams(from_pubkey=to, to_pubkey=to, lamports=1))
+    assert sending.submit(platform.as_zone("worker"), "test", None, [pay]).status == "sent"
+    control = f"{config.get('SOLANA_RPC_URL')}/_local/slots"
+    httpx.post(control, json={"advance": 400}).raise_for_status()
 
 
 def _ask(platform: Platform, trader: Wallet) -> None:

@@ -28,7 +28,7 @@ from infra.local.events import HttpRequest, build_event
 from infra.local.template import Function
 from infra.local.template import Route as GatewayRoute
 from presage import clock, config
-from presage.adapters import qstash, redis
+from presage.adapters import qstash, redis, solana_rpc
 from presage.call import Actor, Call, Zone
 from presage.db import connection
 from presage.identity import sessions
@@ -334,6 +334,7 @@ class Platform:
         connection.close()
         redis.close()
         qstash.close()
+        solana_rpc.close()
 
 
 @functools.cache

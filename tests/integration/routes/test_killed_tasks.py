@@ -71,6 +71,7 @@ EXTRA = {
     "deposits": "select sender_reference, status from deposits",
     "letters": "select workflow, item, status, failures, retries from dead_letters",
     "credentials": "select user_id, venue, key_id from venue_credentials",
+    "sent to the chain": "select purpose, signature, status, error from chain_transactions",
     "news": "select guid, title from news_items",
     "feeds": "select url, etag from news_feeds",
     "market days": "select * from market_daily_stats",
