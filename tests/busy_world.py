@@ -1,13 +1,16 @@
 """A platform on which every scheduled task has something to do, and the outside that they ask."""
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from infra.local.feed import FeedServer, FeedTick, PriceFeed
+from infra.local.ipfs import IpfsNode, raw_cid
 from infra.local.news_feed import NewsFeed, Story, rss
 from infra.local.rate_feed import RateFeed, Venues
 from presage import clock, config
@@ -23,13 +26,37 @@ START_S = 37 * HOUR_S
 # How long a simulation may go on asking for prices.
 PRICED_S = 2 * HOUR_S
 KEYS = ("0x" + "b1" * 32, "0x" + "c1" * 32)
+OLD_SNAPSHOT = b"{}"
 # Hours to the close: those that end, one that closes within the hour, one that goes on.
 CLOSES_H = {"final": 2, "due": 2, "closed": 2, "priced": 2, "open": 37.5, "far": 720}
 
 
+@dataclass(frozen=True)
+class Outside:
+    """Whom a history tells something: what they were told is kept until `forget`."""
+
+    receiver: Receiver
+    ipfs: IpfsNode
+
+    def forget(self) -> None:
+        """Begin another history, whose node has pinned the oldest snapshot alone."""
+        self.receiver.slack.clear()
+        self.receiver.pagerduty.clear()
+        self.ipfs.blocks.clear()
+        self.ipfs.pinned.clear()
+        self.ipfs.pinned.add(raw_cid(OLD_SNAPSHOT))
+
+    @property
+    def told(self) -> set[str]:
+        """What was told, each once: nobody can post to Slack once for sure, PagerDuty folds."""
+        told = {body["text"] for body in self.receiver.slack}
+        told |= {f"{body['event_action']} {body['dedup_key']}" for body in self.receiver.pagerduty}
+        return told | {f"pinned {cid}" for cid in self.ipfs.pinned}
+
+
 @contextmanager
-def outside(patch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    """Prices, rates, news, Slack and PagerDuty, which always answer; what was told is kept."""
+def outside(patch: pytest.MonkeyPatch) -> Iterator[Outside]:
+    """Prices, rates, news, Slack, PagerDuty and an IPFS node, which always answer."""
     moments = [NOON_MS + 2 * HOUR_S * 1_000 + by for by in (-1_000, 0, 1_000)]
     start_ms = NOON_MS + START_S * 1_000
     moments += range(start_ms, start_ms + PRICED_S * 1_000, 20_000)
@@ -42,6 +69,7 @@ def outside(patch: pytest.MonkeyPatch) -> Iterator[Receiver]:
         FeedServer(Venues(PriceFeed(ticks, "BTC/USD", clock.now_ms), rates)) as prices,
         FeedServer(news) as stories,
         serve_receiver() as receiver,
+        FeedServer(node := IpfsNode()) as ipfs,
     ):
         for name in ("BINANCE_URL", "COINBASE_URL", "BINANCE_P2P_URL", "COINGECKO_URL"):
             patch.setenv(name, prices.url)
@@ -50,7 +78,8 @@ def outside(patch: pytest.MonkeyPatch) -> Iterator[Receiver]:
         patch.setenv("SLACK_WEBHOOK_URL", receiver.url + SLACK_PATH)
         patch.setenv("PAGERDUTY_ROUTING_KEY", ROUTING_KEY)
         patch.setenv("PAGERDUTY_URL", receiver.url)
-        yield receiver
+        patch.setenv("IPFS_API_URL", ipfs.url)
+        yield Outside(receiver, node)
 
 
 def fill(platform: Platform, admin: Wallet) -> None:
@@ -67,6 +96,9 @@ def fill(platform: Platform, admin: Wallet) -> None:
     _done(platform, "finalize_market", admin, markets["final"])
     platform.advance(22 * HOUR_S)
     _trade(platform, [platform.sign_in(key) for key in KEYS], markets["far"], "again")
+    for market in ("far", "open"):
+        said = platform.comment(platform.sign_in(KEYS[0]), markets[market])
+        assert said.status == 201, said.body
     platform.dead_letter("daily_report", "2026-07-20:slack")
     _lose_message(platform)
     # More than one chunk to clean up.
@@ -76,6 +108,12 @@ def fill(platform: Platform, admin: Wallet) -> None:
             " - interval '91 days' - n * interval '1 second', 1, now()"
             " from generate_series(1, 6000) as n",
             (clock.now(),),
+        )
+        owner.execute(
+            "insert into ipfs_anchors (market_id, snapshot_date, cid, part, parts,"
+            " discussions_count, size_bytes, created_at, pinned_at)"
+            " values (%s, '2026-01-01', %s, 0, 1, 1, 2, %s, now())",
+            (markets["far"], raw_cid(OLD_SNAPSHOT), clock.now() - dt.timedelta(days=91)),
         )
     platform.set_clock(NOON_MS + START_S * 1_000)
     worker = platform.as_zone("worker")

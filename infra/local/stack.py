@@ -55,9 +55,10 @@ class Ports:
     postgres: int | None = 54320
     valkey: int | None = 63790
     ses: int | None = 8025
+    ipfs: int | None = 5001
 
 
-ANY_PORTS = Ports(None, None, None, None, None, None)
+ANY_PORTS = Ports(None, None, None, None, None, None, None)
 MAIL_SENDER = "presage@example.com"
 
 
@@ -79,6 +80,7 @@ class Stack:
         access_log: bool = True,
         keep: bool = True,
         mail: bool = False,
+        ipfs: bool = False,
         progress: Progress = lambda _: None,
     ) -> None:
         """Prepare a stack; nothing starts before `start` or `with`.
@@ -86,7 +88,7 @@ class Stack:
         `clock_file` switches to simulated time, shared by all parts through that file (made with
         the real time when missing). `env` adds to, and overrides, what handlers get.
         `migrate` takes the owner's URL; by default the project's own migrations run. `mail` adds a
-        mail service, which prints what it is given to its log.
+        mail service, which prints what it is given to its log; `ipfs` a node with its gateway.
         """
         self.state_dir = state_dir.absolute()
         self.clock_file = clock_file
@@ -100,18 +102,20 @@ class Stack:
         self._access_log = access_log
         self._keep = keep
         self._mail = mail
+        self._ipfs = ipfs
         self._progress = progress
         self._cleanup = ExitStack()
         self.supervisor = Supervisor(progress)
         self.postgres = Postgres()
         self.valkey = Valkey()
-        self.children: dict[str, ChildProcess] = {}  # upstash, qstash, gateway, ses
+        self.children: dict[str, ChildProcess] = {}  # upstash, qstash, gateway, ses, ipfs
         self.env: dict[str, str] = {}
         self.base_url = ""
         self.gateway_url = ""
         self.qstash_url = ""
         self.redis_rest_url = ""
         self.ses_url = ""
+        self.ipfs_url = ""
 
     @property
     def log_dir(self) -> Path:
@@ -141,6 +145,8 @@ class Stack:
             made = [self._bridge(), self._qstash(), self._gateway()]
             if self._mail:
                 made.append(self._ses())
+            if self._ipfs:
+                made.append(self._module("ipfs", self.ipfs_url.rpartition(":")[2]))
             self.children = {child.name: child for child in made}
             # These take a second to import their libraries: time enough for the migrations.
             for child in made:
@@ -268,6 +274,9 @@ class Stack:
                 "AWS_ACCESS_KEY_ID": "local",
                 "AWS_SECRET_ACCESS_KEY": "local",
             }
+        if self._ipfs:
+            self.ipfs_url = f"http://{LOOPBACK}:{self._port('ipfs')}"
+            env |= {"IPFS_API_URL": self.ipfs_url, "IPFS_GATEWAYS": self.ipfs_url}
         if self.clock_file is not None:
             if not self.clock_file.exists():
                 set_clock(self.clock_file, time.time_ns() // 1_000_000)

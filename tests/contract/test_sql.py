@@ -36,6 +36,7 @@ PUBLIC_TABLES = {
     "daily_reports",
     "news_items",
     "news_feeds",
+    "ipfs_anchors",
 }
 
 
