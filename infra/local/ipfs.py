@@ -18,7 +18,7 @@ import orjson
 
 from infra.local.asgi import Receive, Scope, Send, answer_lifespan, read_body, respond, serve
 
-type Fault = Literal["500", "hang", "tamper", "other cid"]
+type Fault = Literal["500", "hang", "tamper", "huge", "redirect", "other cid"]
 
 MAX_BODY_BYTES = 10_000_000
 # Kubo's default chunker: what is larger becomes a tree, which nobody here asks for.
@@ -88,7 +88,7 @@ class IpfsNode:
             case "hang":
                 await asyncio.sleep(self.hang_s)
         if command == "ipfs":
-            await self._serve(send, path, tampers=fault == "tamper")
+            await self._serve(send, path, fault)
             return
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
         status, answer = self._run(scope["method"], command, query, headers, body)
@@ -96,15 +96,24 @@ class IpfsNode:
             answer |= {"Hash": raw_cid(b"another thing")}
         await respond(send, status, orjson.dumps(answer))
 
-    async def _serve(self, send: Send, path: str, *, tampers: bool) -> None:
+    async def _serve(self, send: Send, path: str, fault: Fault | None) -> None:
         found = _PATH.match(path)
         data = self.blocks.get(found[1]) if found else None
         plain = [(b"content-type", b"text/plain")]
         if data is None:
             await respond(send, 404, b"ipfs: could not find the block", plain)
             return
-        shown = bytes([data[0] ^ 1, *data[1:]]) if tampers and data else data
-        await respond(send, 200, shown, [(b"content-type", b"application/octet-stream")])
+        status, shown, headers = 200, data, list[tuple[bytes, bytes]]()
+        match fault:
+            case "tamper" if data:
+                shown = bytes([data[0] ^ 1, *data[1:]])
+            case "huge":
+                shown = data + bytes(MAX_BODY_BYTES)
+            case "redirect":
+                status, headers = 302, [(b"location", path.encode())]
+        await respond(
+            send, status, shown, [(b"content-type", b"application/octet-stream"), *headers]
+        )
 
     def _run(
         self,

@@ -42,7 +42,9 @@ class _Id:
 
 
 @dataclass(frozen=True)
-class _Said:
+class Said:
+    """A comment as a snapshot has it."""
+
     id: int
     user_wallet: str
     content: str
@@ -142,7 +144,7 @@ def get_ipfs(call: Call, request: ContentPath) -> Document:
     return Document(body, kept)
 
 
-def blocks_of(market_id: uuid.UUID, day: dt.date, said: list[_Said]) -> list[Block]:
+def blocks_of(market_id: uuid.UUID, day: dt.date, said: list[Said]) -> list[Block]:
     """The documents of a snapshot, in reading order.
 
     Raises:
@@ -171,7 +173,7 @@ def blocks_of(market_id: uuid.UUID, day: dt.date, said: list[_Said]) -> list[Blo
 def _anchor(call: Call, market_id: uuid.UUID, day: dt.date, until: dt.datetime) -> int:
     """Write a market's snapshot down, pin it, say that it is pinned; how many documents it has."""
     params = {"market_id": market_id, "until": until}
-    said = connection.fetch_all(call, _queries["list_said"], _Said, params)
+    said = connection.fetch_all(call, _queries["list_said"], Said, params)
     blocks = blocks_of(market_id, day, said)
     rows = [
         {"cid": one.cid, "part": part, "size_bytes": len(one.data)}
@@ -195,7 +197,7 @@ def _anchor(call: Call, market_id: uuid.UUID, day: dt.date, until: dt.datetime) 
     return len(blocks)
 
 
-def _entry(said: _Said) -> bytes:
+def _entry(said: Said) -> bytes:
     moment = said.created_at.astimezone(dt.UTC).isoformat(timespec="milliseconds")
     entry = {
         "id": said.id,

@@ -175,6 +175,28 @@ def test_a_like_is_turned_on_and_off_and_counted_once_a_person(
     assert _read(platform, market).data[0]["likeCount"] == 0
 
 
+def test_an_answer_and_a_deletion_take_turns(
+    platform: Platform, market: str, alice: Wallet
+) -> None:
+    first = _say(platform, alice, market, "one")
+    people = [platform.sign_in() for _ in range(7)]
+
+    def act(wallet: Wallet | None) -> int:
+        if wallet is None:
+            return platform.call("delete_comment", token=alice.token, id=first).status
+        return platform.comment(wallet, market, "answer", parentId=first).status
+
+    with platform.threads(8) as pool:
+        statuses = list(pool.map(act, [*people[:3], None, *people[3:]]))
+    assert statuses[3] == 200
+    assert set(statuses) <= {200, 201, 409}
+    threads = _read(platform, market).data
+    answers = statuses.count(201)
+    assert [(one["replyCount"], len(one["replies"])) for one in threads] == (
+        [(answers, answers)] if answers else []
+    )
+
+
 def test_who_is_answered_is_told_once_and_not_by_oneself(
     platform: Platform, market: str, alice: Wallet, bob: Wallet
 ) -> None:
