@@ -2,6 +2,7 @@
 
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -402,6 +403,15 @@ def test_a_key_that_is_none_is_not_shown(
     with pytest.raises(UnavailableError) as caught:
         sender.submit()
     assert not key or key not in str(caught.value)
+
+
+@pytest.mark.usefixtures("module_platform")
+def test_the_nodes_address_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0.0)
+    monkeypatch.setenv("SOLANA_RPC_URL", "http://127.0.0.1:9/?api-key=hidden")
+    with pytest.raises(SolanaError) as caught:
+        solana_rpc.latest_blockhash()
+    assert "hidden" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_key_may_be_a_json_array(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
