@@ -42,11 +42,12 @@ type Commitment = Literal["processed", "confirmed", "finalized"]
 
 
 class RefusedError(SolanaError):
-    """The node answered that it will not; `rpc_code` is its own."""
+    """The node answered that it will not; `rpc_code` is its own, `err` what a preflight found."""
 
-    def __init__(self, rpc_code: int) -> None:
+    def __init__(self, rpc_code: int, err: Any = None) -> None:  # noqa: ANN401 - JSON
         super().__init__(f"The node refuses this ({rpc_code}).")
         self.rpc_code = rpc_code
+        self.err = err
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,9 @@ def rpc(method: str, params: Sequence[Any], *, attempts: int = ATTEMPTS) -> Any:
     """
     answer = breaker.guarded(NAME, lambda: _ask(method, params, attempts), LIMITS)
     if "error" in answer:
-        raise RefusedError(answer["error"]["code"])
+        data = answer["error"].get("data")
+        err = data.get("err") if isinstance(data, dict) else None
+        raise RefusedError(answer["error"]["code"], err)
     return answer["result"]
 
 
@@ -154,6 +157,16 @@ def send(raw: str) -> None:
     """Hand a signed transaction (base64) to the network, which may lose it."""
     options = {"encoding": "base64", "skipPreflight": True, "maxRetries": 0}
     rpc("sendTransaction", [raw, options], attempts=1)
+
+
+def relay(raw: str, *, attempts: int = ATTEMPTS) -> None:
+    """Hand somebody's signed transaction (base64) to the network, which sends it on by itself.
+
+    Raises:
+        RefusedError: a preflight on the confirmed state failed.
+    """
+    options = {"encoding": "base64", "preflightCommitment": "confirmed"}
+    rpc("sendTransaction", [raw, options], attempts=attempts)
 
 
 def finality() -> Finality:
