@@ -238,6 +238,13 @@ class Platform:
         assert activated.status == 200, activated.body
         return market_id
 
+    def comment(
+        self, wallet: Wallet, market_id: str, content: str = "Hm.", **fields: Any
+    ) -> Answer:
+        """Say something of a market."""
+        body = {"marketId": market_id, "content": content} | fields
+        return self.call("create_comment", token=wallet.token, body=body)
+
     def dispute(self, wallet: Wallet, market_id: str, *, key: str = "dispute-1") -> Answer:
         """Dispute a proposed outcome."""
         return self.call(

@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 env=_passed_on(),
                 mail=True,
                 chain="SOLANA_RPC_URL" not in os.environ,
+                ipfs="IPFS_API_URL" not in os.environ,
                 progress=_say,
             )
             with stack:
@@ -66,7 +67,7 @@ def _passed_on() -> dict[str, str]:
         *("ALLOWED_ORIGINS", "BOOTSTRAP_ADMIN", "COLLATERAL_CURRENCY", "SIWE_DOMAIN"),
         *("BINANCE_URL", "COINBASE_URL", "CRON_SECRET", "EMAIL_SENDER", "EVM_RPC_URL"),
         *("OPS_EMAIL", "PAGERDUTY_ROUTING_KEY", "PAGERDUTY_URL", "SLACK_WEBHOOK_URL"),
-        *("BINANCE_P2P_URL", "COINGECKO_URL", "NEWS_FEEDS"),
+        *("BINANCE_P2P_URL", "COINGECKO_URL", "NEWS_FEEDS", "IPFS_API_URL", "IPFS_GATEWAYS"),
         *("SOLANA_RPC_URL", "SOLANA_CLUSTER", "SOLANA_AUTHORITY_KEY", "ZMART_PROGRAM_ID"),
         *("HELIUS_API_KEY", "HELIUS_API_URL", "HELIUS_WEBHOOK_SECRET"),
     )
@@ -89,6 +90,7 @@ def _table(stack: Stack) -> str:
         "cron secret": stack.env["CRON_SECRET"],
         "logs": str(stack.log_dir),
         "mail": str(stack.log_dir / "ses.log"),
+        "IPFS": stack.ipfs_url,
     }
     return "\n" + "\n".join(f"  {name:<12} {value}" for name, value in rows.items()) + "\n"
 

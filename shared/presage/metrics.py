@@ -302,6 +302,12 @@ METRICS: tuple[Metric, ...] = (
         panel="Around us",
         dimension="feed",
     ),
+    Metric(
+        name="IpfsGatewayFailures",
+        meaning="IPFS gateways that did not answer, or not with what the CID names",
+        panel="Around us",
+        dimension="gateway",
+    ),
 )
 
 

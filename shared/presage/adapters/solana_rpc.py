@@ -6,6 +6,7 @@ failures in a row open the breaker for five minutes. Answers are read here and n
 parsers panic at an error without data.
 """
 
+import base64
 import random
 import threading
 import time
@@ -108,13 +109,20 @@ def rpc(method: str, params: Sequence[Any], *, attempts: int = ATTEMPTS) -> Any:
     return answer["result"]
 
 
-def latest_blockhash() -> Blockhash:
+def latest_blockhash(*, attempts: int = ATTEMPTS) -> Blockhash:
     """A blockhash that most nodes know already."""
-    value = rpc("getLatestBlockhash", [{"commitment": "confirmed"}])["value"]
+    value = rpc("getLatestBlockhash", [{"commitment": "confirmed"}], attempts=attempts)["value"]
     return Blockhash(value["blockhash"], value["lastValidBlockHeight"])
 
 
-def simulate(raw: str) -> Simulation:
+def accounts(addresses: Sequence[str], *, attempts: int = ATTEMPTS) -> list[bytes | None]:
+    """The data of up to 100 accounts on the confirmed state; None where there is none."""
+    options = {"encoding": "base64", "commitment": "confirmed"}
+    found = rpc("getMultipleAccounts", [list(addresses), options], attempts=attempts)["value"]
+    return [base64.b64decode(one["data"][0]) if one else None for one in found]
+
+
+def simulate(raw: str, *, attempts: int = ATTEMPTS) -> Simulation:
     """Run a transaction (base64, signed or not) on the confirmed state, keeping nothing of it."""
     options = {
         "encoding": "base64",
@@ -122,18 +130,19 @@ def simulate(raw: str) -> Simulation:
         "replaceRecentBlockhash": True,
         "sigVerify": False,
     }
-    value = rpc("simulateTransaction", [raw, options])["value"]
+    value = rpc("simulateTransaction", [raw, options], attempts=attempts)["value"]
     return Simulation(value["err"], value.get("unitsConsumed") or 0)
 
 
-def priority_fee(raw: str) -> int:
+def priority_fee(raw: str, *, attempts: int = ATTEMPTS) -> int:
     """The price of a compute unit that lands this transaction (base64), in micro-lamports.
 
     Protocol: Helius `getPriorityFeeEstimate`; a node that has no such method asks for nothing.
     """
     options = {"transactionEncoding": "base64", "recommended": True}
     try:
-        found = rpc("getPriorityFeeEstimate", [{"transaction": raw, "options": options}])
+        asked = {"transaction": raw, "options": options}
+        found = rpc("getPriorityFeeEstimate", [asked], attempts=attempts)
     except RefusedError as error:
         if error.rpc_code == _NO_METHOD:
             return 0

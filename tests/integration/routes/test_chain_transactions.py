@@ -12,7 +12,7 @@ from solders.transaction import VersionedTransaction
 
 from presage import clock
 from presage.adapters import breaker, solana_rpc
-from presage.chain import instructions, sending
+from presage.chain import compiling, instructions, sending
 from presage.chain.accounts import MarketAccount
 from presage.chain.confirming import chain_confirm
 from presage.errors import SolanaError, UnavailableError, UnprocessableError
@@ -351,7 +351,7 @@ def test_a_transaction_has_its_size(sender: Sender) -> None:
     ],
 )
 def test_refusals_have_names(err: object, word: str) -> None:
-    assert sending.refusal(err) == word
+    assert compiling.refusal(err) == word
 
 
 def test_health_without_a_chain(module_platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
