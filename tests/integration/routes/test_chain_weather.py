@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from presage.adapters import breaker, solana_rpc
-from presage.chain import sending
 from presage.errors import UnprocessableError, UpstreamError
-from tests.integration.routes.chain_sender import PURPOSE, Sender
+from tests.integration.routes.chain_sender import Sender
 
+SEEDS = 8  # of the suite; `make soak` has all
 WEATHER: tuple[dict[str, Any], ...] = (
     {},
     {"drop": -1},
@@ -28,21 +28,24 @@ WEATHER: tuple[dict[str, Any], ...] = (
 )
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(n, marks=[] if n < SEEDS else pytest.mark.soak) for n in range(200)]
+)
 def test_whatever_the_weather_it_lands_once(
     sender: Sender, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Faults at random; who wants the effect submits whenever nothing is live or done."""
+    """Faults at random, and a next tally whenever nothing is live.
+
+    In the end the chain has exactly what is final here: nothing expired here that landed there.
+    """
     monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0.0)
     dice = random.Random(seed)  # noqa: S311 - repeatable
 
     def step() -> None:
         sender.redis("DEL", breaker.open_key(solana_rpc.NAME))  # its five minutes are over
         with contextlib.suppress(UpstreamError, UnprocessableError):
-            found = sending.latest(sender.platform.as_zone("worker"), PURPOSE, sender.market_id)
-            if found is None or found.status == "expired":
-                sender.submit()
-        sender.cluster.advance_slots(dice.choice((1, 10, 40, 160, 250)))
+            sender.submit()
+        sender.cluster.advance_slots(dice.choice((10, 40, 90, 160, 250)))
         sender.confirm()
 
     for _ in range(15):
@@ -52,8 +55,8 @@ def test_whatever_the_weather_it_lands_once(
     sender.cluster.advance_slots(400)
     for _ in range(2):
         step()
-    sender.cluster.advance_slots(32)
+    sender.cluster.advance_slots(400)
     sender.confirm()
-    statuses = [status for _, status in sender.rows()]
-    assert statuses == ["expired"] * (len(statuses) - 1) + ["finalized"]
-    assert sender.landed() == [sender.row().signature]
+    final = {signature for signature, status in sender.rows() if status == "finalized"}
+    assert {status for _, status in sender.rows()} <= {"finalized", "expired"}
+    assert (len(final) > 0, set(sender.landed())) == (True, final)
