@@ -32,7 +32,6 @@ from presage.db import connection
 from presage.db.connection import Statement
 from presage.db.queries import beside
 from presage.errors import (
-    ForbiddenError,
     InvalidStateError,
     NotFoundError,
     SolanaError,
@@ -94,8 +93,9 @@ def buy_shares(call: Call, request: BuyShares) -> QuotedTransaction:
     """Quote a buy and make its transaction.
 
     Raises:
-        NotFoundError, InvalidStateError, ForbiddenError: as `_read` and `wallet_of` say.
-        UnprocessableError: the programme would refuse it, or its prices would be wrong.
+        NotFoundError, InvalidStateError: as `_read` says.
+        UnprocessableError: the wallet is not Solana's, the programme would refuse it, or its
+            prices would be wrong.
         SolanaError: the chain cannot be asked.
     """
     wallet = wallet_of(call)
@@ -118,8 +118,9 @@ def sell_shares(call: Call, request: SellShares) -> QuotedTransaction:
     """Quote a sale and make its transaction.
 
     Raises:
-        NotFoundError, InvalidStateError, ForbiddenError: as `_read` and `wallet_of` say.
-        UnprocessableError: the programme would refuse it, or its prices would be wrong.
+        NotFoundError, InvalidStateError: as `_read` says.
+        UnprocessableError: the wallet is not Solana's, the programme would refuse it, or its
+            prices would be wrong.
         SolanaError: the chain cannot be asked.
     """
     wallet = wallet_of(call)
@@ -199,8 +200,7 @@ def build_creation(
     """The transaction that creates a market on chain; its question is pinned. Keeps nothing.
 
     Raises:
-        ForbiddenError: the caller's wallet is not Solana's.
-        UnprocessableError: the programme would refuse it.
+        UnprocessableError: the caller's wallet is not Solana's, or the programme would refuse it.
         UnavailableError: the chain or the IPFS node is not configured.
         UpstreamError: one of them cannot be asked.
     """
@@ -267,10 +267,10 @@ def wallet_of(call: Call) -> Pubkey:
     """The caller's wallet.
 
     Raises:
-        ForbiddenError: it is not one of Solana.
+        UnprocessableError: it is not one of Solana.
     """
     if chain_of(call.user.address) != "solana":
-        raise ForbiddenError("Sign in with a Solana wallet to trade on Solana.")
+        raise UnprocessableError("Sign in with a Solana wallet to trade on Solana.")
     return Pubkey.from_string(call.user.address)
 
 

@@ -67,7 +67,7 @@ def propose_market(call: Call, request: ProposeMarket) -> MarketProposed:
     Raises:
         ValidationFailedError: the close is not in the future.
         ConflictError: the slug is taken.
-        ForbiddenError, UnprocessableError, UnavailableError, UpstreamError: on Solana, as
+        UnprocessableError, UnavailableError, UpstreamError: on Solana, as
             `chain.service.build_creation` says.
     """
     if request.closes_at <= call.now:

@@ -1,6 +1,7 @@
 """Trading on chain: quotes that the chain keeps to, transactions to sign, and what is relayed."""
 
 import base64
+import json
 import random
 import uuid
 from collections.abc import Iterator
@@ -19,8 +20,10 @@ from presage.adapters import solana_rpc
 from presage.chain import compiling, programme
 from presage.chain.accounts import MarketAccount, UserPosition
 from presage.chain.events import SharesBought, SharesSold
+from presage.routes import ROUTES
 from tests.cluster import AUTHORITY, SOL, B, Cluster
 from tests.harness import Answer, Platform, Wallet
+from tests.integration.routes.test_events import EVENTS, MARKET
 
 
 @dataclass
@@ -259,7 +262,7 @@ def test_who_may_not_trade_on_chain(desk: Desk) -> None:
     market = desk.active()
     asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
     ethereum = desk.platform.sign_in()
-    assert desk.ask("buy_shares", ethereum, **asked).status == 403
+    assert desk.ask("buy_shares", ethereum, **asked).status == 422
     native = desk.platform.proposed_market(ethereum)
     refused = desk.ask("buy_shares", **asked | {"marketId": native})
     assert (refused.status, refused.body["code"]) == (409, "INVALID_STATE")
@@ -294,3 +297,43 @@ def test_a_silent_chain_is_a_502_and_keeps_nothing(desk: Desk) -> None:
     refused = desk.ask("buy_shares", **asked)
     assert (refused.status, refused.body["code"]) == (502, "SOLANA_ERROR")
     desk.cluster.control("faults")
+
+
+@pytest.mark.parametrize(
+    "stem", [stem for stem, route in ROUTES.items() if route.domain == "chain"]
+)
+def test_the_event_is_served(desk: Desk, stem: str) -> None:
+    market = desk.create() if stem == "activate_on_chain" else desk.active()
+    address = desk.address(market)
+    if stem == "activate_on_chain":
+        desk.cluster.aggregate(address, 7, 3)
+        admin = {"admin": AUTHORITY.pubkey(), "market": address}
+        desk.cluster.run("approve_proposal", AUTHORITY, admin)
+    signed = ""
+    if stem != "activate_on_chain":
+        asked = desk.ask("buy_shares", marketId=market, outcome="YES", targetCost=5 * SOL)
+        bought = asked.data["unsigned"]
+        signed = desk.sign(bought)
+    if stem in {"sell_shares", "claim_winnings", "withdraw_liquidity"}:
+        desk.send(bought)
+    if stem in {"dispute_on_chain", "claim_winnings", "withdraw_liquidity"}:
+        desk.cluster.resolve(desk.key, address)
+    if stem in {"claim_winnings", "withdraw_liquidity"}:
+        desk.platform.advance(3 * 86_400)
+        desk.cluster.finalize(address)
+    text = (EVENTS / f"{stem}.json").read_text(encoding="utf-8")
+    for name, value in {
+        MARKET: market,
+        "SESSION_TOKEN": desk.wallet.token,
+        "TRANSACTION": signed,
+    }.items():
+        text = text.replace(name, value)
+    answer = desk.platform.invoke(stem, json.loads(text))
+    assert answer.status == ROUTES[stem].status, answer.body
+    with desk.platform.database.connect() as owner:
+        logged = owner.execute(
+            "select action from audit_log where request_id = %s",
+            (f"event-{stem.replace('_', '-')}",),
+        ).fetchall()
+    # What is only handed out has changed nothing yet.
+    assert logged == ([("submit_trade",)] if stem == "submit_trade" else [])
