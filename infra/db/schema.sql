@@ -718,6 +718,21 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.chain_config_facts(p_slot bigint) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+    select jsonb_object_agg(l.key, l.value)
+    from (
+        select distinct on (f.key) f.key, f.value
+        from public.chain_events as e
+        cross join lateral jsonb_each(e.data) as f
+        where e.event_type in ('ConfigUpdated', 'GlobalConfigInitialized',
+            'ProtocolPauseStatusChanged', 'ConfigObserved') and e.slot <= p_slot
+        order by f.key, e.slot desc, e.tx_index desc, e.ordinal desc
+    ) as l
+$$;
+
 CREATE FUNCTION public.chain_facts(p_event_type text, p_data jsonb, p_order bigint[]) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -752,11 +767,12 @@ CREATE FUNCTION public.chain_facts(p_event_type text, p_data jsonb, p_order bigi
             'was_disputed', p_data -> 'was_disputed')
         when 'MarketCancelled' then jsonb_build_object('state', 'CANCELLED', 'cancelled_at', t.at)
         when 'MarketObserved' then
-            jsonb_strip_nulls(p_data - array['market_id', 'timestamp', 'proposed_outcome',
-                'final_outcome'])
+            jsonb_strip_nulls(p_data - array['market_id', 'timestamp', 'shares_yes', 'shares_no'])
             || jsonb_build_object(
                 'proposed_outcome', p_data -> 'proposed_outcome',
                 'final_outcome', p_data -> 'final_outcome',
+                'base_yes', p_data -> 'shares_yes',
+                'base_no', p_data -> 'shares_no',
                 'base_order', p_order)
         else '{}'
     end
@@ -791,6 +807,28 @@ CREATE FUNCTION public.chain_market_facts(p_markets text[], p_slot bigint) RETUR
     group by l.market
 $$;
 
+CREATE FUNCTION public.chain_markets_at(p_markets text[], p_slot bigint) RETURNS TABLE(market text, market_id uuid, state text, shares_yes numeric, shares_no numeric, b_parameter numeric, as_of timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    with last as (
+        select coalesce((
+            select e.block_time from public.chain_events as e
+            where e.slot <= p_slot and e.event_type not in ('MarketObserved', 'ConfigObserved')
+            order by e.block_time desc, e.slot desc, e.tx_index desc, e.ordinal desc
+            limit 1), '-infinity') as moment
+    )
+    select m.market, m.market_id, n.state, m.shares_yes - t.yes, m.shares_no - t.no, n.b_parameter,
+        nullif(l.moment, '-infinity')
+    from last as l
+    cross join public.chain_markets as m
+    left join public.chain_market_facts(p_markets, p_slot) as f on f.market = m.market
+    left join lateral jsonb_populate_record(null::public.chain_markets, f.facts) as n on true
+    cross join lateral public.chain_shares_traded(
+        m.market, array[p_slot, 2147483647, 2147483647], l.moment) as t
+    where m.market = any (p_markets) and m.base_order[1] <= p_slot
+$$;
+
 CREATE FUNCTION public.chain_payout(p_outcome boolean) RETURNS integer[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
@@ -799,7 +837,7 @@ CREATE FUNCTION public.chain_payout(p_outcome boolean) RETURNS integer[]
         else '{5000,5000}' end
 $$;
 
-CREATE FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_slot bigint) RETURNS TABLE(yes numeric, no numeric)
+CREATE FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_since timestamp with time zone) RETURNS TABLE(yes numeric, no numeric)
     LANGUAGE sql STABLE
     SET search_path TO ''
     AS $$
@@ -811,7 +849,7 @@ CREATE FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_sl
                 * (e.data ->> 'shares')::numeric as shares
         from public.chain_events as e
         where e.market = p_market and e.event_type in ('SharesBought', 'SharesSold')
-          and array[e.slot, e.tx_index, e.ordinal] > p_after and e.slot <= p_slot
+          and array[e.slot, e.tx_index, e.ordinal] > p_after and e.block_time >= p_since
     ) as t
 $$;
 
@@ -2549,7 +2587,8 @@ begin
     order by l.item
     on conflict (workflow, item) do update
     set (error, payload, failures, retries, status, next_attempt_at, reason, updated_at) = (
-        select excluded.error, excluded.payload, d.failures + 1, n.retries,
+        select excluded.error, case excluded.payload when '{}' then d.payload else excluded.payload end,
+            d.failures + 1, n.retries,
             case when n.is_review then 'manual_review' else 'pending' end,
             case when n.is_review then null
                  when n.is_counted then date_trunc('minute', p_now)
@@ -2789,6 +2828,8 @@ CREATE FUNCTION public.market_tally(p_market_id uuid, p_kind text) RETURNS TABLE
     with on_chain as materialized (
         select v.wallet, v.vote
         from public.chain_markets as c
+        -- Whoever makes a market on chain chooses its id, and may choose a native market's.
+        join public.markets as k on k.id = c.market_id and k.venue = 'solana'
         join public.chain_votes as v on v.market = c.market and v.kind = p_kind
         where c.market_id = p_market_id
     ),
@@ -4006,15 +4047,7 @@ begin
     insert into public.chain_config
     select c.*
     from (
-        select jsonb_object_agg(l.key, l.value) || '{"is_only": true}' as facts
-        from (
-            select distinct on (f.key) f.key, f.value
-            from public.chain_events as e
-            cross join lateral jsonb_each(e.data) as f
-            where e.event_type in ('ConfigUpdated', 'GlobalConfigInitialized',
-                'ProtocolPauseStatusChanged', 'ConfigObserved')
-            order by f.key, e.slot desc, e.tx_index desc, e.ordinal desc
-        ) as l
+        select public.chain_config_facts(9223372036854775807) || '{"is_only": true}' as facts
     ) as t
     cross join lateral jsonb_populate_record(null::public.chain_config, t.facts) as c
     where t.facts is not null;
@@ -4066,7 +4099,7 @@ begin
         shares_no = n.base_no + t.no
     from public.chain_market_facts(p_markets, 9223372036854775807) as f
     cross join lateral jsonb_populate_record(null::public.chain_markets, f.facts) as n
-    cross join lateral public.chain_shares_traded(f.market, n.base_order, 9223372036854775807) as t
+    cross join lateral public.chain_shares_traded(f.market, n.base_order, '-infinity') as t
     where m.market = f.market and n.base_order is not null
       and (m.base_yes, m.base_no, m.base_order)
           is distinct from (n.base_yes, n.base_no, n.base_order);
@@ -7755,13 +7788,19 @@ REVOKE ALL ON FUNCTION public.cash_account(p_user_id uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.cast_vote(p_market_id uuid, p_kind text, p_vote boolean, p_vote_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.cast_vote(p_market_id uuid, p_kind text, p_vote boolean, p_vote_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
+REVOKE ALL ON FUNCTION public.chain_config_facts(p_slot bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.chain_config_facts(p_slot bigint) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.chain_facts(p_event_type text, p_data jsonb, p_order bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.chain_market_facts(p_markets text[], p_slot bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.chain_markets_at(p_markets text[], p_slot bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.chain_markets_at(p_markets text[], p_slot bigint) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.chain_payout(p_outcome boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_slot bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_since timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.chain_window_s() FROM PUBLIC;
 

@@ -7,6 +7,8 @@ as $$
     with on_chain as materialized (
         select v.wallet, v.vote
         from public.chain_markets as c
+        -- Whoever makes a market on chain chooses its id, and may choose a native market's.
+        join public.markets as k on k.id = c.market_id and k.venue = 'solana'
         join public.chain_votes as v on v.market = c.market and v.kind = p_kind
         where c.market_id = p_market_id
     ),

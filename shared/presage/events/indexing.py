@@ -13,9 +13,8 @@ import orjson
 from presage import clock, config, metrics
 from presage.call import Call
 from presage.chain import programme
-from presage.db import connection
+from presage.db import connection, queries
 from presage.db.connection import Statement
-from presage.db.queries import beside
 from presage.events.models import DeliveryIndexed
 from presage.events.transactions import (
     UNKNOWN,
@@ -28,7 +27,7 @@ from presage.events.transactions import (
 # Bytes that could not be read are tried again by this workflow, and then wait for an admin.
 RECONCILIATION = "event_reconciliation"
 MALFORMED = "malformed:"
-_queries = beside(__file__)
+_queries = queries.beside(__file__)
 
 
 @dataclass(frozen=True)
@@ -113,10 +112,10 @@ def read_delivery(body: bytes) -> Batch:
     return batch
 
 
-def index(call: Call, batch: Batch) -> int:
-    """Keep and project what was read, in one transaction; how many events are new."""
+def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
+    """Keep and project what was read, in one transaction with others; how many events are new."""
     rows = batch.rows
-    statements: list[Statement[Any]] = []
+    statements = [*beside]
     if batch.malformed:
         metrics.count("MalformedTransactions", len(batch.malformed))
         statements.append(_dead_letters(call, batch.malformed))
