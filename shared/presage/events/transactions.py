@@ -5,7 +5,7 @@ in hex, an evidence hash as text where it is text. Amounts are in units of 1/1,0
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, get_type_hints
 
@@ -109,7 +109,9 @@ def _read(raw: Any, tx_index: int | None) -> Transaction:  # noqa: ANN401 - any 
     place = raw.get("indexWithinBlock", tx_index)
     ours = watched()
     lines = meta["logMessages"]
-    reading = read_logs(_texts(lines or ()), ours.programme)
+    if lines is not None and not all(type(line) is str for line in lines):
+        raise TypeError("a log line is not text")
+    reading = read_logs(lines or (), ours.programme)
     inner = meta["innerInstructions"]
     found = reading.found
     if inner:
@@ -126,13 +128,6 @@ def _whole(value: object, most: int) -> int:
     if type(value) is not int or not 0 <= value <= most:
         raise TypeError("a slot, a time or a place is not a whole number in its range")
     return value
-
-
-def _texts(lines: Iterable[object]) -> Iterable[str]:
-    for line in lines:
-        if type(line) is not str:
-            raise TypeError("a log line is not text")
-        yield line
 
 
 def _keys(body: dict[str, Any], meta: dict[str, Any]) -> list[str]:
