@@ -1,20 +1,27 @@
 """A platform on which every scheduled task has something to do, and the outside that they ask."""
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
+from solders.system_program import TransferParams, transfer
 
 from infra.local.feed import FeedServer, FeedTick, PriceFeed
+from infra.local.ipfs import IpfsNode, raw_cid
 from infra.local.news_feed import NewsFeed, Story, rss
 from infra.local.rate_feed import RateFeed, Venues
 from presage import clock, config
 from presage.call import Call
+from presage.chain import sending
 from presage.ops import alerts
 from presage.routes import ROUTES
 from tests.alert_receiver import ROUTING_KEY, SLACK_PATH, Receiver, serve_receiver
+from tests.cluster import AUTHORITY, Cluster
 from tests.harness import NOON_MS, Platform, Wallet
 
 HOUR_S = 3_600
@@ -23,13 +30,40 @@ START_S = 37 * HOUR_S
 # How long a simulation may go on asking for prices.
 PRICED_S = 2 * HOUR_S
 KEYS = ("0x" + "b1" * 32, "0x" + "c1" * 32)
+OLD_SNAPSHOT = b"{}"
 # Hours to the close: those that end, one that closes within the hour, one that goes on.
 CLOSES_H = {"final": 2, "due": 2, "closed": 2, "priced": 2, "open": 37.5, "far": 720}
 
 
+@dataclass(frozen=True)
+class Outside:
+    """Whom a history tells something: what they were told is kept until `forget`."""
+
+    receiver: Receiver
+    ipfs: IpfsNode
+
+    def forget(self) -> None:
+        """Begin another history, whose node has pinned the oldest snapshot alone."""
+        self.receiver.slack.clear()
+        self.receiver.pagerduty.clear()
+        self.ipfs.blocks.clear()
+        self.ipfs.pinned.clear()
+        self.ipfs.pinned.add(raw_cid(OLD_SNAPSHOT))
+
+    @property
+    def told(self) -> set[str]:
+        """What was told, each once: nobody can post to Slack once for sure, PagerDuty folds."""
+        told = {body["text"] for body in self.receiver.slack}
+        told |= {f"{body['event_action']} {body['dedup_key']}" for body in self.receiver.pagerduty}
+        return told | {f"pinned {cid}" for cid in self.ipfs.pinned}
+
+
 @contextmanager
-def outside(patch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    """Prices, rates, news, Slack and PagerDuty, which always answer; what was told is kept."""
+def outside(patch: pytest.MonkeyPatch) -> Iterator[Outside]:
+    """Prices, rates, news, a chain, Slack, PagerDuty and an IPFS node, which always answer.
+
+    What was told is kept. The chain lives in real time: histories begin again, and it cannot.
+    """
     moments = [NOON_MS + 2 * HOUR_S * 1_000 + by for by in (-1_000, 0, 1_000)]
     start_ms = NOON_MS + START_S * 1_000
     moments += range(start_ms, start_ms + PRICED_S * 1_000, 20_000)
@@ -42,7 +76,11 @@ def outside(patch: pytest.MonkeyPatch) -> Iterator[Receiver]:
         FeedServer(Venues(PriceFeed(ticks, "BTC/USD", clock.now_ms), rates)) as prices,
         FeedServer(news) as stories,
         serve_receiver() as receiver,
+        Cluster() as cluster,
+        FeedServer(node := IpfsNode()) as ipfs,
     ):
+        for name, value in cluster.environment.items():
+            patch.setenv(name, value)
         for name in ("BINANCE_URL", "COINBASE_URL", "BINANCE_P2P_URL", "COINGECKO_URL"):
             patch.setenv(name, prices.url)
         patch.setenv("PRICE_SYMBOLS", "BTC/USD")
@@ -50,7 +88,8 @@ def outside(patch: pytest.MonkeyPatch) -> Iterator[Receiver]:
         patch.setenv("SLACK_WEBHOOK_URL", receiver.url + SLACK_PATH)
         patch.setenv("PAGERDUTY_ROUTING_KEY", ROUTING_KEY)
         patch.setenv("PAGERDUTY_URL", receiver.url)
-        yield receiver
+        patch.setenv("IPFS_API_URL", ipfs.url)
+        yield Outside(receiver, node)
 
 
 def fill(platform: Platform, admin: Wallet) -> None:
@@ -60,6 +99,7 @@ def fill(platform: Platform, admin: Wallet) -> None:
         platform.fund(trader, 100_000_000)
     markets = {slug: _market(platform, admin, traders, slug) for slug in CLOSES_H}
     _vote(platform, traders)
+    _send(platform)
     _ask(platform, traders[0])
     platform.advance(2 * HOUR_S)
     for slug in ("final", "due"):
@@ -68,6 +108,9 @@ def fill(platform: Platform, admin: Wallet) -> None:
     _done(platform, "finalize_market", admin, markets["final"])
     platform.advance(22 * HOUR_S)
     _trade(platform, [platform.sign_in(key) for key in KEYS], markets["far"], "again")
+    for market in ("far", "open"):
+        said = platform.comment(platform.sign_in(KEYS[0]), markets[market])
+        assert said.status == 201, said.body
     platform.dead_letter("daily_report", "2026-07-20:slack")
     _lose_message(platform)
     # More than one chunk to clean up.
@@ -77,6 +120,12 @@ def fill(platform: Platform, admin: Wallet) -> None:
             " - interval '91 days' - n * interval '1 second', 1, now()"
             " from generate_series(1, 6000) as n",
             (clock.now(),),
+        )
+        owner.execute(
+            "insert into ipfs_anchors (market_id, snapshot_date, cid, part, parts,"
+            " discussions_count, size_bytes, created_at, pinned_at)"
+            " values (%s, '2026-01-01', %s, 0, 1, 1, 2, %s, now())",
+            (markets["far"], raw_cid(OLD_SNAPSHOT), clock.now() - dt.timedelta(days=91)),
         )
     platform.set_clock(NOON_MS + START_S * 1_000)
     worker = platform.as_zone("worker")
@@ -142,6 +191,15 @@ def _vote(platform: Platform, traders: list[Wallet]) -> None:
             " select gen_random_uuid(), %s, id, address, 'proposal', true, now() from wallets",
             (market,),
         )
+
+
+def _send(platform: Platform) -> None:
+    """A transaction of ours that has become final, long ago, and nobody here knows it."""
+    to = AUTHORITY.pubkey()
+    pay = transfer(TransferParams(from_pubkey=to, to_pubkey=to, lamports=1))
+    assert sending.submit(platform.as_zone("worker"), "test", None, [pay]).status == "sent"
+    control = f"{config.get('SOLANA_RPC_URL')}/_local/slots"
+    httpx.post(control, json={"advance": 400}).raise_for_status()
 
 
 def _ask(platform: Platform, trader: Wallet) -> None:

@@ -28,7 +28,7 @@ from infra.local.events import HttpRequest, build_event
 from infra.local.template import Function
 from infra.local.template import Route as GatewayRoute
 from presage import clock, config
-from presage.adapters import qstash, redis
+from presage.adapters import qstash, redis, solana_rpc
 from presage.call import Actor, Call, Zone
 from presage.db import connection
 from presage.identity import sessions
@@ -238,6 +238,13 @@ class Platform:
         assert activated.status == 200, activated.body
         return market_id
 
+    def comment(
+        self, wallet: Wallet, market_id: str, content: str = "Hm.", **fields: Any
+    ) -> Answer:
+        """Say something of a market."""
+        body = {"marketId": market_id, "content": content} | fields
+        return self.call("create_comment", token=wallet.token, body=body)
+
     def dispute(self, wallet: Wallet, market_id: str, *, key: str = "dispute-1") -> Answer:
         """Dispute a proposed outcome."""
         return self.call(
@@ -334,6 +341,7 @@ class Platform:
         connection.close()
         redis.close()
         qstash.close()
+        solana_rpc.close()
 
 
 @functools.cache

@@ -73,14 +73,6 @@ insert into follows select id, %(market)s::uuid, true, true, true, now() from pe
 """
 
 
-def _grow(owner: psycopg.Connection, first: int, last: int) -> None:
-    """Markets number `first` to `last`, with a book and two days of bars each."""
-    owner.execute(ADD_MARKETS, {"from": first, "until": last})
-    owner.execute(ADD_ORDERS)
-    owner.execute(ADD_BARS, {"hours": HOURS})
-    owner.execute("vacuum analyze")
-
-
 @contextlib.contextmanager
 def _worlds(
     server: Postgres, name: str
@@ -157,6 +149,46 @@ def price_snapshot(server: Postgres) -> Figure:
             many[2],
             lambda: snapshot(few),
             lambda: snapshot(many),
+        )
+
+
+REOPEN = (
+    "update orders set is_open = true, status = 'open', remaining_lots = size_lots",
+    "update accounts set balance_micros = 1000000000000 where kind = 'market:orders'",
+    "update markets set trading_status = 'open', closes_at = now() - interval '1 minute'",
+    "truncate transfers, outbox",
+    "vacuum analyze orders, accounts, markets",
+)
+
+
+@figure
+def market_close_check(server: Postgres) -> Figure:
+    """Seconds to release the orders of ten thousand markets that closed together, and halt them."""
+
+    def tidy(world: tuple[int, psycopg.Connection, psycopg.Connection]) -> float:
+        markets, worker, owner = world
+        for statement in REOPEN:
+            owner.execute(statement)
+        worker.execute(CHILL)
+        call = (
+            "select cardinality(halted) + released from tidy_closed_markets('{}', 10000, 50000, %s)"
+        )
+        done = 0.0
+        began = time.perf_counter()
+        while chunk := number(worker, call, _now()):
+            done += chunk
+        spent = time.perf_counter() - began
+        if done != 5 * markets:
+            raise BenchError(f"{done:.0f} markets and orders were tidied and not {5 * markets}")
+        return spent
+
+    with _worlds(server, "closes") as (few, many):
+        return _compare(
+            "market_close_check",
+            f"tidy_closed_markets over {MARKETS} markets, four orders each",
+            many[2],
+            lambda: tidy(few),
+            lambda: tidy(many),
         )
 
 

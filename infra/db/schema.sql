@@ -1215,6 +1215,64 @@ CREATE FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain te
     values (p_nonce, p_address, p_chain, p_message, p_now, p_expires_at);
 $$;
 
+CREATE FUNCTION public.create_comment(p_market_id uuid, p_parent_id bigint, p_content text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id bigint, thread_id bigint, parent_id bigint, depth smallint, content text, user_address text, display_name text, like_count bigint, reply_count bigint, created_at timestamp with time zone, deleted_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    c_deepest constant smallint := 3;
+    v_actor   uuid := public.actor_id();
+    v_parent  public.comments;
+    v_id      bigint;
+begin
+    if not exists (select from public.users as u where u.id = v_actor) then
+        raise exception using errcode = 'PR401', message = 'no user is signed in';
+    elsif not exists (select from public.markets as m where m.id = p_market_id) then
+        raise exception using errcode = 'PR404', column = 'market_id',
+            message = 'there is no such market';
+    end if;
+    if p_parent_id is not null then
+        select c.* into v_parent from public.comments as c
+        where c.id = p_parent_id and c.market_id = p_market_id;
+        if not found then
+            raise exception using errcode = 'PR404', column = 'parent_id',
+                message = 'there is no such comment on this market';
+        elsif v_parent.depth = c_deepest then
+            raise exception using errcode = 'PR422', column = 'parent_id',
+                message = 'replies go three deep';
+        end if;
+        update public.comments as c set reply_count = c.reply_count + 1
+        where c.id = coalesce(v_parent.thread_id, v_parent.id);
+        -- Read again behind the lock: whoever deletes it holds the same one.
+        select c.* into v_parent from public.comments as c where c.id = p_parent_id;
+        if v_parent.deleted_at is not null then
+            raise exception using errcode = 'PR410', column = 'parent_id',
+                message = 'the comment was deleted';
+        end if;
+    end if;
+    insert into public.comments as c
+        (market_id, user_id, thread_id, parent_id, depth, content, created_at)
+    values (p_market_id, v_actor, coalesce(v_parent.thread_id, v_parent.id), p_parent_id,
+            coalesce(v_parent.depth + 1, 0), p_content, p_now)
+    returning c.id into v_id;
+    insert into public.outbox (topic, market_id, payload, created_at)
+    values ('comment', p_market_id, jsonb_build_object(
+                'id', v_id, 'user_id', v_actor, 'parent_id', p_parent_id,
+                'parent_user_id', v_parent.user_id), p_now);
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (v_actor, 'create_comment', 'comment', v_id::text, p_request_id, p_ip,
+            jsonb_build_object('marketId', p_market_id, 'parentId', p_parent_id), p_now);
+    return query
+    select c.id, c.thread_id, c.parent_id, c.depth, c.content, u.address, u.display_name,
+           c.like_count, c.reply_count, c.created_at, c.deleted_at
+    from public.comments as c
+    join public.users as u on u.id = c.user_id
+    where c.id = v_id;
+end;
+$$;
+
 CREATE SEQUENCE public.wallet_numbers
     START WITH 1
     INCREMENT BY 1
@@ -1877,6 +1935,44 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id bigint, market_id uuid, deleted_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    v_actor   uuid := public.actor_id();
+    v_comment public.comments;
+begin
+    perform from public.comments as t
+    where t.id = (select coalesce(c.thread_id, c.id) from public.comments as c
+                  where c.id = p_comment_id)
+    for no key update;
+    select c.* into v_comment from public.comments as c
+    where c.id = p_comment_id
+    for no key update;
+    if not found then
+        raise exception using errcode = 'PR404', column = 'id',
+            message = 'there is no such comment';
+    elsif v_comment.user_id is distinct from v_actor and not exists (
+        select from public.users as u where u.id = v_actor and u.role <> 'user') then
+        raise exception using errcode = 'PR403',
+            message = 'only its author or an admin may delete a comment';
+    end if;
+    if v_comment.deleted_at is null then
+        update public.comments as c set deleted_at = p_now, deleted_by = v_actor
+        where c.id = p_comment_id
+        returning c.* into v_comment;
+        insert into public.audit_log
+            (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+        values (v_actor, 'delete_comment', 'comment', p_comment_id::text, p_request_id, p_ip,
+                jsonb_build_object('marketId', v_comment.market_id, 'author', v_comment.user_id),
+                p_now);
+    end if;
+    return query select v_comment.id, v_comment.market_id, v_comment.deleted_at;
+end;
+$$;
+
 CREATE FUNCTION public.dispute_market(p_market_id uuid, p_reason text, p_key text, p_request_hash bytea, p_dispute_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(dispute_id uuid, market_id uuid, slug text, previous_state text, state text, bond_micros bigint, changed_at timestamp with time zone, replayed boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2415,6 +2511,7 @@ begin
                 proposed_at = m.resolved_at,
                 proposed_payout_bps = case when m.resolved_at is not null
                     then public.chain_payout(m.proposed_outcome) end,
+                disputed_at = m.disputed_at,
                 claims_available_at = m.resolved_at + make_interval(secs => v_window_s),
                 final_payout_bps = case when m.state = 'FINALIZED'
                     then public.chain_payout(m.final_outcome) end,
@@ -2652,6 +2749,55 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.list_discussions(p_market_id uuid, p_thread bigint, p_mark bigint, p_limit integer, p_replies integer) RETURNS TABLE(id bigint, thread_id bigint, parent_id bigint, depth smallint, content text, user_address text, display_name text, like_count bigint, reply_count bigint, created_at timestamp with time zone, deleted_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+begin
+    if not exists (select from public.markets as m where m.id = p_market_id) then
+        raise exception using errcode = 'PR404', column = 'id',
+            message = 'there is no such market';
+    end if;
+    return query
+    with threads as (
+        select c.id from public.comments as c
+        where c.market_id = p_market_id and c.thread_id is null and p_thread is null
+          and (p_mark is null or c.id < p_mark)
+          and (c.deleted_at is null or c.reply_count > 0)
+        order by c.id desc
+        limit p_limit
+    ),
+    shown as (
+        select t.id, t.id as thread from threads as t
+        union all
+        select r.id, t.id
+        from threads as t
+        cross join lateral (
+            select c.id from public.comments as c
+            where c.thread_id = t.id
+            order by c.id
+            limit p_replies
+        ) as r
+        union all
+        (select c.id, p_thread from public.comments as c
+         where c.market_id = p_market_id and c.thread_id = p_thread
+           and (p_mark is null or c.id > p_mark)
+         order by c.id
+         limit p_limit)
+    )
+    select c.id, c.thread_id, c.parent_id, c.depth,
+           case when c.deleted_at is null then c.content end,
+           case when c.deleted_at is null then u.address end,
+           case when c.deleted_at is null then u.display_name end,
+           c.like_count, c.reply_count, c.created_at, c.deleted_at
+    from shown as s
+    join public.comments as c on c.id = s.id
+    join public.users as u on u.id = c.user_id
+    order by s.thread desc, c.id;
+end;
+$$;
+
 CREATE FUNCTION public.list_leaderboard(p_period text, p_metric text, p_after integer, p_limit integer) RETURNS TABLE(rank integer, name text, profit_micros bigint, volume_micros bigint, won_markets integer, lost_markets integer, win_rate_bps integer, refreshed_at timestamp with time zone)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -2827,11 +2973,10 @@ CREATE FUNCTION public.market_tally(p_market_id uuid, p_kind text) RETURNS TABLE
     AS $$
     with on_chain as materialized (
         select v.wallet, v.vote
-        from public.chain_markets as c
-        -- Whoever makes a market on chain chooses its id, and may choose a native market's.
-        join public.markets as k on k.id = c.market_id and k.venue = 'solana'
+        from public.markets as m
+        join public.chain_markets as c on c.market_id = m.id
         join public.chain_votes as v on v.market = c.market and v.kind = p_kind
-        where c.market_id = p_market_id
+        where m.id = p_market_id and m.venue = 'solana'
     ),
     cast_votes as (
         select wallet, vote from on_chain
@@ -4667,6 +4812,13 @@ begin
         where c.topic = 'wallet'
           and c.payload ->> 'action' in ('verify_deposit', 'complete_withdrawal')
     ),
+    answered as (
+        insert into public.notifications (user_id, type, market_id, facts, created_at)
+        select (c.payload ->> 'parent_user_id')::uuid, 'comment_reply', c.market_id,
+               jsonb_build_object('commentId', c.payload -> 'id'), c.created_at
+        from claimed c
+        where c.topic = 'comment' and c.payload ->> 'parent_user_id' <> c.payload ->> 'user_id'
+    ),
     published as (
         update public.outbox o set published_at = p_now
         where o.id in (select c.id from claimed c)
@@ -5360,6 +5512,48 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.tidy_closed_markets(p_except uuid[], p_markets integer, p_orders integer, p_now timestamp with time zone) RETURNS TABLE(halted uuid[], released integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    SET work_mem TO '64MB'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    v_now      timestamptz := public.effective_now(p_now);
+    v_markets  uuid[];
+    v_halted   uuid[];
+    v_released integer;
+begin
+    v_markets := array(
+        select m.id from public.markets as m
+        where m.state in ('ACTIVE', 'RESOLVING', 'DISPUTED') and m.venue = 'native'
+          and m.closes_at <= v_now and m.trading_status <> 'halted' and m.id <> all (p_except)
+        order by m.id
+        limit p_markets
+        for no key update of m skip locked
+    );
+    select count(*) into v_released
+    from public.release_orders(
+        array(select o.id from public.orders as o
+              where o.market_id = any (v_markets) and o.is_open
+              order by o.market_id, o.seq limit p_orders),
+        'cancelled', v_now);
+    with done as (
+        update public.markets as m
+        set trading_status = 'halted', updated_at = v_now
+        where m.id = any (v_markets)
+          and not exists (select from public.orders as o where o.market_id = m.id and o.is_open)
+        returning m.id
+    ),
+    said as (
+        insert into public.outbox (topic, market_id, payload, created_at)
+        select 'trading_status', d.id, '{"tradingStatus": "halted"}', v_now from done as d
+    )
+    select array_agg(d.id) into v_halted from done as d;
+    return query select coalesce(v_halted, '{}'), v_released;
+end;
+$$;
+
 CREATE FUNCTION public.toggle_bookmark(p_market_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(bookmarked boolean, bookmark_count bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -5435,6 +5629,45 @@ begin
                                'close', v_close), p_now);
     return query select v_change >= 0, v_trade and v_change >= 0, v_resolve and v_change >= 0,
         v_close and v_change >= 0, v_count;
+end;
+$$;
+
+CREATE FUNCTION public.toggle_like(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(comment_id bigint, liked boolean, like_count bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+    v_actor   uuid := public.actor_id();
+    v_comment public.comments;
+    v_on      boolean;
+    v_count   bigint;
+begin
+    select c.* into v_comment from public.comments as c
+    where c.id = p_comment_id
+    for no key update;
+    if not found then
+        raise exception using errcode = 'PR404', column = 'comment_id',
+            message = 'there is no such comment';
+    elsif v_comment.deleted_at is not null then
+        raise exception using errcode = 'PR410', column = 'comment_id',
+            message = 'the comment was deleted';
+    end if;
+    delete from public.comment_likes as k
+    where k.comment_id = p_comment_id and k.user_id = v_actor;
+    v_on := not found;
+    if v_on then
+        insert into public.comment_likes values (p_comment_id, v_actor, p_now);
+    end if;
+    update public.comments as c
+    set like_count = c.like_count + case when v_on then 1 else -1 end
+    where c.id = p_comment_id
+    returning c.like_count into v_count;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (v_actor, 'like_comment', 'comment', p_comment_id::text, p_request_id, p_ip,
+            jsonb_build_object('liked', v_on), p_now);
+    return query select p_comment_id, v_on, v_count;
 end;
 $$;
 
@@ -6248,6 +6481,41 @@ CREATE TABLE public.chain_votes (
     CONSTRAINT chain_votes_kind_is_known CHECK ((kind = ANY (ARRAY['proposal'::text, 'dispute'::text])))
 );
 
+CREATE TABLE public.comment_likes (
+    comment_id bigint NOT NULL,
+    user_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.comments (
+    id bigint NOT NULL,
+    market_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    thread_id bigint,
+    parent_id bigint,
+    depth smallint DEFAULT 0 NOT NULL,
+    content text NOT NULL,
+    like_count bigint DEFAULT 0 NOT NULL,
+    reply_count bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    CONSTRAINT comments_are_counted_from_zero CHECK (((like_count >= 0) AND (reply_count >= 0))),
+    CONSTRAINT comments_are_deleted_by_somebody CHECK (((deleted_at IS NULL) = (deleted_by IS NULL))),
+    CONSTRAINT comments_are_one_to_five_thousand_characters CHECK (((char_length(content) >= 1) AND (char_length(content) <= 5000))),
+    CONSTRAINT comments_go_three_replies_deep CHECK (((depth >= 0) AND (depth <= 3))),
+    CONSTRAINT comments_of_a_thread_have_a_parent CHECK ((((thread_id IS NULL) = (depth = 0)) AND ((parent_id IS NULL) = (depth = 0))))
+);
+
+ALTER TABLE public.comments ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.comments_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.daily_reports (
     day date NOT NULL,
     facts jsonb NOT NULL,
@@ -6367,6 +6635,29 @@ CREATE TABLE public.idempotency_keys (
     result jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT idempotency_keys_are_short CHECK (((length(key) >= 1) AND (length(key) <= 128)))
+);
+
+CREATE TABLE public.ipfs_anchors (
+    id bigint NOT NULL,
+    market_id uuid NOT NULL,
+    snapshot_date date NOT NULL,
+    cid text NOT NULL,
+    part integer NOT NULL,
+    parts integer NOT NULL,
+    discussions_count integer NOT NULL,
+    size_bytes integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    pinned_at timestamp with time zone,
+    CONSTRAINT ipfs_anchors_are_parts_of_a_whole CHECK (((part >= 0) AND (part < parts)))
+);
+
+ALTER TABLE public.ipfs_anchors ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.ipfs_anchors_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.leaderboard_entries (
@@ -7027,6 +7318,12 @@ ALTER TABLE ONLY public.chain_transactions
 ALTER TABLE ONLY public.chain_votes
     ADD CONSTRAINT chain_votes_are_cast_once PRIMARY KEY (market, wallet, kind);
 
+ALTER TABLE ONLY public.comment_likes
+    ADD CONSTRAINT comment_likes_pkey PRIMARY KEY (comment_id, user_id);
+
+ALTER TABLE ONLY public.comments
+    ADD CONSTRAINT comments_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.daily_reports
     ADD CONSTRAINT daily_reports_pkey PRIMARY KEY (day);
 
@@ -7059,6 +7356,12 @@ ALTER TABLE ONLY public.follows
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_are_used_once PRIMARY KEY (actor_id, route, key);
+
+ALTER TABLE ONLY public.ipfs_anchors
+    ADD CONSTRAINT ipfs_anchors_are_kept_once UNIQUE (market_id, snapshot_date, cid);
+
+ALTER TABLE ONLY public.ipfs_anchors
+    ADD CONSTRAINT ipfs_anchors_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.leaderboard_entries
     ADD CONSTRAINT leaderboard_entries_pkey PRIMARY KEY (period, user_id);
@@ -7242,6 +7545,14 @@ CREATE UNIQUE INDEX chain_transactions_live_once ON public.chain_transactions US
 
 CREATE INDEX chain_votes_of_wallet ON public.chain_votes USING btree (wallet);
 
+CREATE INDEX comments_by_market ON public.comments USING btree (market_id, id);
+
+CREATE INDEX comments_by_thread ON public.comments USING btree (thread_id, id) WHERE (thread_id IS NOT NULL);
+
+CREATE INDEX comments_by_time ON public.comments USING btree (created_at, market_id);
+
+CREATE INDEX comments_threads ON public.comments USING btree (market_id, id DESC) WHERE (thread_id IS NULL);
+
 CREATE INDEX dead_letters_due ON public.dead_letters USING btree (next_attempt_at) WHERE (status = 'pending'::text);
 
 CREATE INDEX dead_letters_open ON public.dead_letters USING btree (workflow) WHERE (status = ANY (ARRAY['pending'::text, 'manual_review'::text]));
@@ -7273,6 +7584,12 @@ CREATE INDEX fills_by_time ON public.fills USING brin (created_at) WITH (autosum
 CREATE INDEX follows_by_market ON public.follows USING btree (market_id, user_id);
 
 CREATE INDEX idempotency_keys_by_time ON public.idempotency_keys USING brin (created_at);
+
+CREATE INDEX ipfs_anchors_by_age ON public.ipfs_anchors USING btree (created_at);
+
+CREATE INDEX ipfs_anchors_by_cid ON public.ipfs_anchors USING btree (cid);
+
+CREATE INDEX ipfs_anchors_by_market ON public.ipfs_anchors USING btree (market_id, id DESC) WHERE (part = 0);
 
 CREATE UNIQUE INDEX leaderboard_by_profit ON public.leaderboard_entries USING btree (period, profit_rank);
 
@@ -7429,6 +7746,27 @@ ALTER TABLE ONLY public.bookmarks
 ALTER TABLE ONLY public.chain_transactions
     ADD CONSTRAINT chain_transactions_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
 
+ALTER TABLE ONLY public.comment_likes
+    ADD CONSTRAINT comment_likes_comment_id_fkey FOREIGN KEY (comment_id) REFERENCES public.comments(id);
+
+ALTER TABLE ONLY public.comment_likes
+    ADD CONSTRAINT comment_likes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.comments
+    ADD CONSTRAINT comments_deleted_by_fkey FOREIGN KEY (deleted_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.comments
+    ADD CONSTRAINT comments_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.comments
+    ADD CONSTRAINT comments_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.comments(id);
+
+ALTER TABLE ONLY public.comments
+    ADD CONSTRAINT comments_thread_id_fkey FOREIGN KEY (thread_id) REFERENCES public.comments(id);
+
+ALTER TABLE ONLY public.comments
+    ADD CONSTRAINT comments_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
 ALTER TABLE ONLY public.deposits
     ADD CONSTRAINT deposits_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES public.users(id);
 
@@ -7452,6 +7790,9 @@ ALTER TABLE ONLY public.follows
 
 ALTER TABLE ONLY public.follows
     ADD CONSTRAINT follows_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.ipfs_anchors
+    ADD CONSTRAINT ipfs_anchors_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
 
 ALTER TABLE ONLY public.leaderboard_entries
     ADD CONSTRAINT leaderboard_entries_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
@@ -7590,6 +7931,12 @@ ALTER TABLE public.bookmarks ENABLE ROW LEVEL SECURITY;
 CREATE POLICY bookmarks_are_open_to_staff ON public.bookmarks TO presage_admin, presage_worker USING (true) WITH CHECK (true);
 
 CREATE POLICY bookmarks_are_seen_by_their_owner ON public.bookmarks FOR SELECT TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id)));
+
+ALTER TABLE public.comment_likes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.comments ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY comments_are_open_to_workflows ON public.comments TO presage_worker USING (true);
 
 ALTER TABLE public.deposits ENABLE ROW LEVEL SECURITY;
 
@@ -7829,6 +8176,9 @@ GRANT ALL ON FUNCTION public.create_api_key(p_id uuid, p_name text, p_prefix tex
 REVOKE ALL ON FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain text, p_message text, p_now timestamp with time zone, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_challenge(p_nonce text, p_address text, p_chain text, p_message text, p_now timestamp with time zone, p_expires_at timestamp with time zone) TO presage_api;
 
+REVOKE ALL ON FUNCTION public.create_comment(p_market_id uuid, p_parent_id bigint, p_content text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_comment(p_market_id uuid, p_parent_id bigint, p_content text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+
 GRANT SELECT ON TABLE public.deposits TO presage_api;
 GRANT SELECT ON TABLE public.deposits TO presage_admin;
 GRANT SELECT ON TABLE public.deposits TO presage_worker;
@@ -7890,6 +8240,10 @@ GRANT ALL ON FUNCTION public.decide_dispute(p_market_id uuid, p_payout_bps integ
 REVOKE ALL ON FUNCTION public.decide_withdrawal(p_withdrawal_id uuid, p_is_completed boolean, p_external_reference text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.decide_withdrawal(p_withdrawal_id uuid, p_is_completed boolean, p_external_reference text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
+REVOKE ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+GRANT ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+
 REVOKE ALL ON FUNCTION public.dispute_market(p_market_id uuid, p_reason text, p_key text, p_request_hash bytea, p_dispute_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.dispute_market(p_market_id uuid, p_reason text, p_key text, p_request_hash bytea, p_dispute_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
@@ -7949,6 +8303,10 @@ REVOKE ALL ON FUNCTION public.keep_search_text() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.link_venue(p_venue text, p_key_id text, p_nonce bytea, p_ciphertext bytea, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.link_venue(p_venue text, p_key_id text, p_nonce bytea, p_ciphertext bytea, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.list_discussions(p_market_id uuid, p_thread bigint, p_mark bigint, p_limit integer, p_replies integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.list_discussions(p_market_id uuid, p_thread bigint, p_mark bigint, p_limit integer, p_replies integer) TO presage_api;
+GRANT ALL ON FUNCTION public.list_discussions(p_market_id uuid, p_thread bigint, p_mark bigint, p_limit integer, p_replies integer) TO presage_admin;
 
 REVOKE ALL ON FUNCTION public.list_leaderboard(p_period text, p_metric text, p_after integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.list_leaderboard(p_period text, p_metric text, p_after integer, p_limit integer) TO presage_api;
@@ -8117,11 +8475,17 @@ REVOKE ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with t
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_worker;
 
+REVOKE ALL ON FUNCTION public.tidy_closed_markets(p_except uuid[], p_markets integer, p_orders integer, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.tidy_closed_markets(p_except uuid[], p_markets integer, p_orders integer, p_now timestamp with time zone) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.toggle_bookmark(p_market_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.toggle_bookmark(p_market_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.toggle_follow(p_market_id uuid, p_on_trade boolean, p_on_resolve boolean, p_on_close boolean, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.toggle_follow(p_market_id uuid, p_on_trade boolean, p_on_resolve boolean, p_on_close boolean, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+
+REVOKE ALL ON FUNCTION public.toggle_like(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.toggle_like(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.unlink_venue(p_venue text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.unlink_venue(p_venue text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
@@ -8245,6 +8609,8 @@ GRANT SELECT ON TABLE public.chain_votes TO presage_api;
 GRANT SELECT ON TABLE public.chain_votes TO presage_admin;
 GRANT SELECT ON TABLE public.chain_votes TO presage_worker;
 
+GRANT SELECT ON TABLE public.comments TO presage_worker;
+
 GRANT SELECT ON TABLE public.daily_reports TO presage_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.daily_reports TO presage_worker;
 
@@ -8279,6 +8645,12 @@ GRANT SELECT ON TABLE public.follows TO presage_admin;
 GRANT SELECT ON TABLE public.follows TO presage_worker;
 
 GRANT SELECT,DELETE ON TABLE public.idempotency_keys TO presage_worker;
+
+GRANT SELECT ON TABLE public.ipfs_anchors TO presage_api;
+GRANT SELECT ON TABLE public.ipfs_anchors TO presage_admin;
+GRANT SELECT,INSERT,DELETE ON TABLE public.ipfs_anchors TO presage_worker;
+
+GRANT UPDATE(pinned_at) ON TABLE public.ipfs_anchors TO presage_worker;
 
 GRANT SELECT ON TABLE public.leaderboard_entries TO presage_admin;
 GRANT SELECT ON TABLE public.leaderboard_entries TO presage_worker;

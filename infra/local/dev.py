@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 env=_passed_on(),
                 mail=True,
                 chain=True,
+                ipfs=True,
                 progress=_say,
             )
             with stack:
@@ -66,7 +67,7 @@ def _passed_on() -> dict[str, str]:
         *("ALLOWED_ORIGINS", "BOOTSTRAP_ADMIN", "COLLATERAL_CURRENCY", "SIWE_DOMAIN"),
         *("BINANCE_URL", "COINBASE_URL", "CRON_SECRET", "EMAIL_SENDER", "EVM_RPC_URL"),
         *("OPS_EMAIL", "PAGERDUTY_ROUTING_KEY", "PAGERDUTY_URL", "SLACK_WEBHOOK_URL"),
-        *("BINANCE_P2P_URL", "COINGECKO_URL", "NEWS_FEEDS"),
+        *("BINANCE_P2P_URL", "COINGECKO_URL", "NEWS_FEEDS", "IPFS_API_URL", "IPFS_GATEWAYS"),
     )
     return {name: os.environ[name] for name in names if name in os.environ}
 
@@ -87,6 +88,7 @@ def _table(stack: Stack) -> str:
         "cron secret": stack.env["CRON_SECRET"],
         "logs": str(stack.log_dir),
         "mail": str(stack.log_dir / "ses.log"),
+        "IPFS": stack.ipfs_url,
     }
     return "\n" + "\n".join(f"  {name:<12} {value}" for name, value in rows.items()) + "\n"
 

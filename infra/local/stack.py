@@ -56,9 +56,10 @@ class Ports:
     valkey: int | None = 63790
     ses: int | None = 8025
     solana: int | None = 8899
+    ipfs: int | None = 5001
 
 
-ANY_PORTS = Ports(None, None, None, None, None, None, None)
+ANY_PORTS = Ports(None, None, None, None, None, None, None, None)
 MAIL_SENDER = "presage@example.com"
 # Where the local programme is: any address would do, this one is devnet's.
 PROGRAM_ID = "7h3gXfBfYFueFVLYyfL5Qo1QGsf4GQUfW96FKVgnUsJS"
@@ -84,6 +85,7 @@ class Stack:
         keep: bool = True,
         mail: bool = False,
         chain: bool = False,
+        ipfs: bool = False,
         progress: Progress = lambda _: None,
     ) -> None:
         """Prepare a stack; nothing starts before `start` or `with`.
@@ -91,7 +93,8 @@ class Stack:
         `clock_file` switches to simulated time, shared by all parts through that file (made with
         the real time when missing). `env` adds to, and overrides, what handlers get.
         `migrate` takes the owner's URL; by default the project's own migrations run. `mail` adds a
-        mail service, which prints what it is given to its log; `chain` adds a Solana cluster.
+        mail service, which prints what it is given to its log, `chain` a Solana cluster, `ipfs` a
+        node with its gateway.
         """
         self.state_dir = state_dir.absolute()
         self.clock_file = clock_file
@@ -106,6 +109,7 @@ class Stack:
         self._keep = keep
         self._mail = mail
         self._chain = chain
+        self._ipfs = ipfs
         self._progress = progress
         self._cleanup = ExitStack()
         self.supervisor = Supervisor(progress)
@@ -119,6 +123,7 @@ class Stack:
         self.redis_rest_url = ""
         self.ses_url = ""
         self.solana_url = ""
+        self.ipfs_url = ""
 
     @property
     def log_dir(self) -> Path:
@@ -150,6 +155,8 @@ class Stack:
                 made.append(self._ses())
             if self._chain:
                 made.append(self._solana())
+            if self._ipfs:
+                made.append(self._module("ipfs", self.ipfs_url.rpartition(":")[2]))
             self.children = {child.name: child for child in made}
             # These take a second to import their libraries: time enough for the migrations.
             for child in made:
@@ -283,6 +290,9 @@ class Stack:
             }
         if self._chain:
             env |= self._chain_environment()
+        if self._ipfs:
+            self.ipfs_url = f"http://{LOOPBACK}:{self._port('ipfs')}"
+            env |= {"IPFS_API_URL": self.ipfs_url, "IPFS_GATEWAYS": self.ipfs_url}
         if self.clock_file is not None:
             if not self.clock_file.exists():
                 set_clock(self.clock_file, time.time_ns() // 1_000_000)

@@ -153,6 +153,16 @@ SETTINGS = {
             default="",
         ),
         Setting(
+            name="IPFS_API_URL",
+            meaning="Kubo RPC of the node that pins snapshots of discussions; off when empty",
+            default="",
+        ),
+        Setting(
+            name="IPFS_GATEWAYS",
+            meaning="comma-separated addresses of IPFS gateways, asked in order; off when empty",
+            default="",
+        ),
+        Setting(
             name="PRICE_SYMBOLS", meaning="symbols whose spot is stored", default="BTC/USD,ETH/USD"
         ),
         Setting(

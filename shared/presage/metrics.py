@@ -90,6 +90,11 @@ METRICS: tuple[Metric, ...] = (
         statistic="Maximum",
     ),
     Metric(
+        name="TidiedOneByOne",
+        meaning="closed markets that could not be tidied together",
+        panel="Markets",
+    ),
+    Metric(
         name="IndexLag",
         meaning="from an event's block to its indexing",
         panel="Chain",
@@ -306,6 +311,12 @@ METRICS: tuple[Metric, ...] = (
         meaning="news feeds that did not answer, or not with news",
         panel="Around us",
         dimension="feed",
+    ),
+    Metric(
+        name="IpfsGatewayFailures",
+        meaning="IPFS gateways that did not answer, or not with what the CID names",
+        panel="Around us",
+        dimension="gateway",
     ),
 )
 

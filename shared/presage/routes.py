@@ -303,6 +303,23 @@ _TABLE = (
          "user", "read", "safe", "The caller's bookmarks, newest first"),
     _api("list_follows", "social", "GET /follows",
          "user", "read", "safe", "The markets that the caller follows, newest first"),
+    # discussions
+    _api("list_discussions", "discussions", "GET /discussions/{id}",
+         "public", "read", "safe", "What people say of a market, in threads, newest first",
+         limit_per_min=60, limit_by="ip"),
+    _api("create_comment", "discussions", "POST /discussions",
+         "user", "trade", "repeats", "Say something of a market, or answer",
+         status=201, limit_per_min=20),
+    _api("delete_comment", "discussions", "DELETE /discussions/{id}",
+         "user", "trade", "natural", "Take one's comment back; an admin takes any"),
+    _api("like_comment", "discussions", "POST /comments/{comment_id}/like",
+         "user", "trade", "repeats", "Like a comment, or like it no more"),
+    _api("list_anchors", "discussions", "GET /discussions/{id}/anchors",
+         "public", "read", "safe", "A market's snapshots in IPFS, newest first"),
+    _api("get_ipfs", "discussions", "GET /ipfs/{cid}",
+         "public", "read", "safe", "A published document, checked against its CID",
+         limit_per_min=30, limit_by="ip", document="application/json; charset=utf-8",
+         calls_out=True),
     # notifications
     _api("list_notifications", "notifications", "GET /notifications",
          "user", "read", "safe", "The caller's notifications, newest first"),
@@ -405,6 +422,7 @@ _TABLE = (
     _workflow("tick_adjustment", "Let ticks follow volatility, after notice", slot_s=3_600),
     _workflow("execute_news", "Fetch the configured news feeds", slot_s=86_400),
     _workflow("leaderboard_refresh", "Rank everybody anew", slot_s=86_400),
+    _workflow("discussion_snapshot", "Pin what was said on the day before", slot_s=86_400),
     _workflow("daily_report", "Write the report of the day before", slot_s=86_400),
 )
 # fmt: on

@@ -12,7 +12,11 @@ from presage.routes import ROUTES
 
 ROOT = Path(__file__).resolve().parents[2]
 PRESAGE = ROOT / "shared/presage"
-DOMAINS = {path.parent.name for path in PRESAGE.glob("*/service.py")} | {"workflows", "prices"}
+DOMAINS = {path.parent.name for path in PRESAGE.glob("*/service.py")} | {
+    "chain",
+    "workflows",
+    "prices",
+}
 # What a user's request may not load, whatever it is for.
 NEVER = (
     "boto3",

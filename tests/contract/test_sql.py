@@ -49,6 +49,7 @@ PUBLIC_TABLES = {
     "vote_tallies",
     "aggregation_results",
     "discrepancies",
+    "ipfs_anchors",
 }
 
 

@@ -75,6 +75,7 @@ class World:
             announced = bank | {"senderReference": "FUZZ1"}
             taken = bank | {"destination": "1234567890"}
             key = {"name": "bot", "scopes": ["read"]}
+            said = {"marketId": market, "content": "Hm."}
             order = admin.place_order(
                 {
                     "marketId": market,
@@ -91,6 +92,8 @@ class World:
                 "key_id": self._made(admin, "/auth/api-keys", key),
                 "deposit_id": self._made(admin, "/wallet/deposits", announced),
                 "withdrawal_id": self._made(admin, "/wallet/withdrawals", taken),
+                "comment_id": self._made(admin, "/discussions", said),
+                "id": market,
             }
 
     def _made(self, client: ApiClient, path: str, body: dict[str, Any]) -> str:

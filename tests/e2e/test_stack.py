@@ -45,6 +45,7 @@ def stack(
         stage="test",
         keep=False,
         mail=True,
+        ipfs=True,
     ) as started:
         yield started
 
@@ -130,6 +131,24 @@ def test_a_mailed_link_confirms_an_email(stack: Stack) -> None:
         link = re.findall(r"^http\S+", log, re.MULTILINE)[-1]
         assert httpx.get(link).json()["data"] == {"confirmed": True}
         assert reader.get("/settings/profile")["email"] == "reader@example.com"
+
+
+def test_what_was_said_is_pinned_and_read_back(stack: Stack) -> None:
+    """Through the node's own protocol, by an operator's call, and out of its gateway."""
+    with _funded(stack, "grace") as grace:
+        market = _open_market(stack, grace)
+        said = grace.post("/discussions", {"marketId": market, "content": "It will."})
+        grace.post("/discussions", {"marketId": market, "content": "So?", "parentId": said["id"]})
+        (thread,) = grace.get(f"/discussions/{market}")
+        assert [one["content"] for one in thread["replies"]] == ["So?"]
+    operator = {"Authorization": f"Bearer {stack.env['CRON_SECRET']}"}
+    url = f"{stack.base_url}/workflows/discussion-snapshot"
+    ran = httpx.post(url, json={"slot": "2026-07-25T00:00:00Z"}, headers=operator).json()["data"]
+    assert ran["counts"] == {"pinned": 1, "documents": 1}
+    listed = httpx.get(f"{stack.base_url}/discussions/{market}/anchors").json()["data"]
+    document = httpx.get(f"{stack.base_url}/ipfs/{listed[0]['cid']}")
+    assert [one["content"] for one in document.json()["discussions"]] == ["It will.", "So?"]
+    assert document.headers["content-type"] == "application/json; charset=utf-8"
 
 
 def test_schedules_run_what_they_should(stack: Stack) -> None:

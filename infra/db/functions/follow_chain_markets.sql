@@ -54,6 +54,7 @@ begin
                 proposed_at = m.resolved_at,
                 proposed_payout_bps = case when m.resolved_at is not null
                     then public.chain_payout(m.proposed_outcome) end,
+                disputed_at = m.disputed_at,
                 claims_available_at = m.resolved_at + make_interval(secs => v_window_s),
                 final_payout_bps = case when m.state = 'FINALIZED'
                     then public.chain_payout(m.final_outcome) end,

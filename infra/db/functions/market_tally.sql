@@ -6,11 +6,10 @@ language sql stable security definer set search_path = ''
 as $$
     with on_chain as materialized (
         select v.wallet, v.vote
-        from public.chain_markets as c
-        -- Whoever makes a market on chain chooses its id, and may choose a native market's.
-        join public.markets as k on k.id = c.market_id and k.venue = 'solana'
+        from public.markets as m
+        join public.chain_markets as c on c.market_id = m.id
         join public.chain_votes as v on v.market = c.market and v.kind = p_kind
-        where c.market_id = p_market_id
+        where m.id = p_market_id and m.venue = 'solana'
     ),
     cast_votes as (
         select wallet, vote from on_chain

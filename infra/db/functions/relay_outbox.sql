@@ -77,6 +77,13 @@ begin
         where c.topic = 'wallet'
           and c.payload ->> 'action' in ('verify_deposit', 'complete_withdrawal')
     ),
+    answered as (
+        insert into public.notifications (user_id, type, market_id, facts, created_at)
+        select (c.payload ->> 'parent_user_id')::uuid, 'comment_reply', c.market_id,
+               jsonb_build_object('commentId', c.payload -> 'id'), c.created_at
+        from claimed c
+        where c.topic = 'comment' and c.payload ->> 'parent_user_id' <> c.payload ->> 'user_id'
+    ),
     published as (
         update public.outbox o set published_at = p_now
         where o.id in (select c.id from claimed c)

@@ -7,14 +7,18 @@ parsers panic at an error without data.
 """
 
 import random
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from presage import config, metrics
 from presage.adapters import breaker
 from presage.errors import SolanaError
+
+if TYPE_CHECKING:
+    import httpx
 
 NAME = "solana_rpc"
 LIMITS = breaker.Limits(failures=3, open_s=300)
@@ -30,6 +34,8 @@ _SERVER_ERROR = 500
 # The node's own trouble: unhealthy, an internal error, behind the slot that was asked for.
 _NODE_ERRORS = frozenset({-32005, -32603, -32016})
 _NO_METHOD = -32601
+
+_local = threading.local()
 
 type Commitment = Literal["processed", "confirmed", "finalized"]
 
@@ -175,12 +181,30 @@ def _ask(method: str, params: Sequence[Any], attempts: int) -> dict[str, Any]:
     raise SolanaError
 
 
+def _client() -> "httpx.Client":
+    """A thread's one client, for good: to make its TLS context takes longer than to ask."""
+    import httpx
+
+    kept: httpx.Client | None = getattr(_local, "client", None)
+    if kept is None:
+        kept = _local.client = httpx.Client()
+    return kept
+
+
+def close() -> None:
+    """Close this thread's client."""
+    kept: httpx.Client | None = getattr(_local, "client", None)
+    if kept is not None:
+        kept.close()
+    _local.client = None
+
+
 def _once(method: str, params: Sequence[Any]) -> dict[str, Any]:
     import httpx
 
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
     try:
-        response = httpx.post(config.get("SOLANA_RPC_URL"), json=body, timeout=TIMEOUT_S)
+        response = _client().post(config.get("SOLANA_RPC_URL"), json=body, timeout=TIMEOUT_S)
         if response.status_code == _TOO_MANY:
             after = response.headers.get("retry-after", "")
             raise SolanaError(

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from presage import clock, metrics
 from presage.adapters import solana_rpc
-from presage.adapters.solana_rpc import RefusedError
+from presage.adapters.solana_rpc import RefusedError, Status
 from presage.chain import sending
 from presage.chain.sending import RESEND_S, ChainTransaction, Move
 from presage.db import connection
@@ -92,20 +92,12 @@ def _due(run: Run) -> list[ChainTransaction]:
 def _look(look: _Look, rows: Sequence[ChainTransaction]) -> None:
     """Compare with the chain, send again what it does not have, and write all that down."""
     found = solana_rpc.statuses([row.signature for row in rows]).found
-    missing = []
     try:
-        for row in rows:
-            status = found[row.signature]
-            if status is None or status.commitment == "processed":
-                missing.append(row)
-            elif status.commitment == "confirmed":
-                look.move(Move(row, "confirmed"))
-            elif status.err is None:
-                look.move(Move(row, "finalized"))
-            else:
-                look.move(Move(row, "failed", sending.refusal(status.err)))
-        expired = _expired(missing)
+        missing = [row for row in rows if not _settled(look, row, found[row.signature])]
+        late, expired = _search(missing)
         for row in missing:
+            if _settled(look, row, late.get(row.signature)):
+                continue
             if row.signature in expired:
                 look.move(Move(row, "expired"))
             elif not look.run.out_of_time:
@@ -116,27 +108,39 @@ def _look(look: _Look, rows: Sequence[ChainTransaction]) -> None:
             sending.move(look.run.call, look.moves)
 
 
+def _settled(look: _Look, row: ChainTransaction, status: Status | None) -> bool:
+    """Take the chain's word; False when it has none to rely on yet."""
+    if status is None or status.commitment == "processed":
+        return False
+    if status.commitment == "confirmed":
+        look.move(Move(row, "confirmed"))
+    elif status.err is None:
+        look.move(Move(row, "finalized"))
+    else:
+        look.move(Move(row, "failed", sending.refusal(status.err)))
+    return True
+
+
+def _search(missing: Sequence[ChainTransaction]) -> tuple[dict[str, Status | None], set[str]]:
+    """What the whole history says of those that no final block can hold any more; the expired.
+
+    Behind one address may be nodes that are not equally far: absence counts only when the node that
+    says so knows the final block which is too high.
+    """
+    if not missing:
+        return {}, set()
+    final = solana_rpc.finality()
+    late = [row.signature for row in missing if row.last_valid_block_height < final.block_height]
+    if not late:
+        return {}, set()
+    searched = solana_rpc.statuses(late, everything=True)
+    absent = {signature for signature, status in searched.found.items() if status is None}
+    return searched.found, absent if searched.slot >= final.slot else set()
+
+
 def _resent(row: ChainTransaction) -> Move:
     try:
         solana_rpc.send(base64.b64encode(row.raw).decode())
     except RefusedError as error:  # the others must not wait for it
         return Move(row, row.status, error.message)
     return Move(row, "sent", sent=1)
-
-
-def _expired(missing: Sequence[ChainTransaction]) -> set[str]:
-    """Which of them can never land any more.
-
-    Behind one address may be nodes that are not equally far: absence counts only when the node that
-    says so knows the final block which is too high.
-    """
-    if not missing:
-        return set()
-    final = solana_rpc.finality()
-    late = [row.signature for row in missing if row.last_valid_block_height < final.block_height]
-    if not late:
-        return set()
-    searched = solana_rpc.statuses(late, everything=True)
-    if searched.slot < final.slot:
-        return set()
-    return {signature for signature, status in searched.found.items() if status is None}

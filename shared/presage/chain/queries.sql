@@ -47,3 +47,34 @@ set status = m.status, error = m.error, attempts = t.attempts + m.sent,
     next_attempt_at = %(next_attempt_at)s, updated_at = %(now)s
 from jsonb_to_recordset(%(moves)s::jsonb) as m (id uuid, status text, error text, sent integer)
 where t.id = m.id and t.status in ('built', 'sent', 'confirmed');
+
+-- name: list_due_on_chain
+-- Markets on Solana that nothing moves but us, with the votes on their dispute; not those for which a
+-- transaction is under way or has just landed, or about which a human was asked.
+select m.id, c.address, m.state, t.yes, t."no"
+from public.markets as m
+join public.chain_markets as c on c.market_id = m.id
+cross join lateral public.market_tally(m.id, 'dispute') as t
+where m.due_at <= %(now)s and m.venue = 'solana'
+  and not exists (
+      select from public.chain_transactions as x
+      where x.market_id = m.id and x.purpose = 'finalize_market'
+        and (x.status in ('built', 'sent', 'confirmed')
+             or (x.status = 'finalized'
+                 and x.updated_at > %(now)s::timestamptz - interval '10 minutes')))
+  and not (m.state = 'DISPUTED' and exists (
+      select from public.escalations as e
+      where e.kind = 'resolution' and e.subject = 'dispute:' || m.id))
+order by m.due_at, m.id
+limit %(limit)s;
+
+-- name: keep_dispute_result
+-- What a dispute's votes came to when it was sent to the chain; once a transaction.
+insert into public.aggregation_results
+    (market_id, kind, yes, no, percentage_bps, passed, purpose, signature, created_at)
+select %(market_id)s, 'dispute', %(yes)s, %(no)s, o.percentage_bps, o.passed, 'finalize_market',
+       %(signature)s, %(now)s
+from public.vote_outcome('dispute', %(yes)s, %(no)s, 1) as o
+where not exists (
+    select from public.aggregation_results as r
+    where r.market_id = %(market_id)s and r.signature = %(signature)s);

@@ -310,6 +310,12 @@ where state in ('ACTIVE', 'RESOLVING', 'DISPUTED') and venue = 'native'
 order by closes_at, id
 limit %(limit)s;
 
+-- name: tidy_closed_markets
+-- Release orders of markets past their close and halt those that have none left, together.
+select halted, released from public.tidy_closed_markets(
+    %(except)s::text[]::uuid[], %(markets)s, %(orders)s, %(now)s
+);
+
 -- name: release_market_orders
 -- Cancel a chunk of a closed market's open orders.
 select public.release_market_orders(%(market_id)s, %(limit)s, %(now)s) as count;

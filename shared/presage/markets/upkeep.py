@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from presage import metrics
+from presage import config, metrics
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
@@ -24,6 +24,8 @@ from presage.workflows.run import Outcome, Run
 
 MARKETS_PER_LOOK = 200
 ORDERS_PER_RELEASE = 500
+MARKETS_PER_TIDY = 10_000
+ORDERS_PER_TIDY = 50_000
 HOLDERS_PER_PAYOUT = 500
 # What the machine should have done within ten minutes, and anybody within thirty days.
 OVERDUE_S = 600
@@ -45,6 +47,12 @@ class _Count:
 @dataclass(frozen=True)
 class _Done:
     done: bool
+
+
+@dataclass(frozen=True)
+class _Tidied:
+    halted: list[uuid.UUID]
+    released: int
 
 
 @dataclass(frozen=True)
@@ -73,9 +81,17 @@ class RuledMarket:
 
 
 def market_close_check(run: Run) -> Outcome:
-    """Tell followers what closes soon; release orders of markets past their close, halt them."""
+    """Tell followers what closes soon; release orders of markets past their close, halt them.
+
+    All together, in a number of statements that does not grow with the markets. Where one of them
+    breaks that, and in what others hold just now, one by one.
+    """
     told = notifications.notify_closing_markets(run.call)
-    released = 0
+    halted = released = 0
+    try:
+        halted, released = _tidy_together(run)
+    except (PresageError, psycopg.Error):
+        metrics.count("TidiedOneByOne")
 
     def tidy(market_id: uuid.UUID) -> bool:
         nonlocal released
@@ -87,17 +103,36 @@ def market_close_check(run: Run) -> Outcome:
             if chunk is None or chunk.count == 0:
                 break
             released += chunk.count
-        halted = connection.fetch_one(
+        done = connection.fetch_one(
             run.call,
             _queries["halt_closed_market"],
             _Done,
             {"market_id": market_id, "now": run.call.now},
         )
         run.call.changed_tags.append(f"market:{market_id}")
-        return halted is not None and halted.done
+        return done is not None and done.done
 
-    closed = _each(run, "list_closed_markets", tidy)
-    return _outcome(run, told=told, closed=closed, releasedOrders=released)
+    halted += _each(run, "list_closed_markets", tidy)
+    return _outcome(run, told=told, closed=halted, releasedOrders=released)
+
+
+def _tidy_together(run: Run) -> tuple[int, int]:
+    """Tidy closed markets in large chunks: how many were halted, and how many orders released."""
+    halted = released = 0
+    params = {
+        "except": [market_id for market_id in run.waiting if run.skips(market_id)],
+        "markets": MARKETS_PER_TIDY,
+        "orders": ORDERS_PER_TIDY,
+        "now": run.call.now,
+    }
+    while not run.out_of_time:
+        chunk = connection.fetch_one(run.call, _queries["tidy_closed_markets"], _Tidied, params)
+        if chunk is None or not (chunk.halted or chunk.released):
+            break
+        halted += len(chunk.halted)
+        released += chunk.released
+        run.call.changed_tags.extend(f"market:{market_id}" for market_id in chunk.halted)
+    return halted, released
 
 
 def price_snapshot(run: Run) -> Outcome:
@@ -109,7 +144,8 @@ def price_snapshot(run: Run) -> Outcome:
 def market_monitor(run: Run) -> Outcome:
     """Finalize the markets whose dispute window, or whose dispute's three days of votes, are over.
 
-    Tells of those that do not move.
+    On Solana a transaction is sent, and the chain's answer moves the market. Tells of those that do
+    not move.
     """
 
     def finalize(market_id: uuid.UUID) -> bool:
@@ -122,10 +158,20 @@ def market_monitor(run: Run) -> Outcome:
 
     finalized = _each(run, "list_due_markets", finalize)
     concluded = _each(run, "list_due_disputes", conclude)
-    metrics.count("Transitions", finalized + concluded)
+    sent = _finalize_on_chain(run)
+    metrics.count("Transitions", finalized + concluded + sent)
     metrics.count("TransitionFailures", len(run.failures))
     _tell_of_waiting(run)
-    return _outcome(run, finalized=finalized, concluded=concluded)
+    return _outcome(run, finalized=finalized, concluded=concluded, sent=sent)
+
+
+def _finalize_on_chain(run: Run) -> int:
+    """The due markets on Solana, where the platform has a key for them; how many were sent."""
+    if not config.get("SOLANA_AUTHORITY_KEY"):
+        return 0
+    from presage.chain import finalizing
+
+    return finalizing.finalize_due(run)
 
 
 def settle_market(run: Run) -> Outcome:

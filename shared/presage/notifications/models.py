@@ -42,6 +42,7 @@ class NotificationView(ResponseModel):
     body_bn: str
     market_id: uuid.UUID | None
     order_id: uuid.UUID | None
+    comment_id: int | None
     amount_micros: Annotated[MoneyOut | None, Field(alias="amount")]
     created_at: datetime
     read_at: datetime | None

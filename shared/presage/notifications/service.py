@@ -114,6 +114,7 @@ def _worded(row: _NotificationRow) -> NotificationView:
         body_bn=bengali.body.format(question=row.question_bn or "", **shared),
         market_id=row.market_id,
         order_id=uuid.UUID(facts["orderId"]) if "orderId" in facts else None,
+        comment_id=facts.get("commentId"),
         amount_micros=amount,
         created_at=row.created_at,
         read_at=row.read_at,

@@ -58,6 +58,12 @@ def open_for_market(
     )
 
 
+def open_for_dispute(call: Call, market_id: uuid.UUID, reason: str) -> None:
+    """Ask a human to end a dispute, once; a repeat changes nothing."""
+    subject = f"dispute:{market_id}"
+    _open(call, kind="resolution", subject=subject, market_id=market_id, reason=reason, data={})
+
+
 def list_escalations(call: Call, request: ListEscalations) -> Page[EscalationView]:
     """Escalations, newest first."""
     params = request.model_dump(exclude={"cursor"}) | {"before_id": _before(request)}

@@ -10,6 +10,7 @@ from presage.adapters import breaker, redis, solana_rpc
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
+from presage.discussions import snapshots
 from presage.errors import PresageError
 from presage.ops.models import Health, HealthMetrics, Liveness, Services, ServiceStatus
 from presage.schema import Nothing
@@ -102,6 +103,7 @@ def cleanup(run: Run) -> Outcome:
                 run.call, _queries[name], {"now": run.call.now, "limit": CLEAN_CHUNK}
             )
             counts[name] += dropped
+    counts["ipfs_anchors"] = snapshots.prune_anchors(run)
     return Outcome(counts=counts, next_cursor={"more": True} if run.out_of_time else None)
 
 

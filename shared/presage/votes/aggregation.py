@@ -9,16 +9,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import psycopg
 
-from presage import metrics
+from presage import config, metrics
+from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
 from presage.errors import PresageError
 from presage.votes.models import Kind
 from presage.votes.service import tally_commands
 from presage.workflows.run import Outcome, Run
+
+if TYPE_CHECKING:
+    from presage.chain.sending import ChainTransaction
 
 MARKETS_PER_LOOK = 100
 _queries = beside(__file__)
@@ -32,6 +37,8 @@ class _OpenVote:
     yes: Decimal
     no: Decimal
     votes: int
+    address: str | None
+    is_told: bool | None
     waiting_since: datetime | None
 
 
@@ -47,11 +54,22 @@ class _Recorded:
 
 
 def vote_aggregation(run: Run) -> Outcome:
-    """Count every open vote that has changed; approve the native proposals that pass."""
+    """Count every open vote that has changed, and do what follows.
+
+    A native proposal that passes is approved with its count. One on Solana is told to the chain,
+    and approved there by a later run, once the chain has the tally. A dispute on Solana is only
+    counted here: what is sent to the chain would end it.
+    """
     after = run.cursor.get("after")
-    counts = dict.fromkeys(("counted", "passed", "busy"), 0)
+    authority = _authority()
+    counts = dict.fromkeys(("counted", "passed", "sent", "busy"), 0)
     while not run.out_of_time:
-        params = {"after": after, "now": run.call.now, "limit": MARKETS_PER_LOOK}
+        params = {
+            "after": after,
+            "authority": authority,
+            "now": run.call.now,
+            "limit": MARKETS_PER_LOOK,
+        }
         rows = connection.fetch_all(run.call, _queries["list_open_votes"], _OpenVote, params)
         for row in rows:
             if run.out_of_time:
@@ -65,7 +83,7 @@ def vote_aggregation(run: Run) -> Outcome:
 
 
 def _count(run: Run, row: _OpenVote, counts: dict[str, int]) -> None:
-    """Count one market's votes; a failure comes again later and stops no other market."""
+    """Handle one market's votes; a failure comes again later and stops no other market."""
     key = {"market_id": row.id, "kind": row.kind, "now": run.call.now}
     fence = connection.fetch_one(run.call, _queries["claim_tally"], _Fence, key)
     if fence is None:
@@ -73,12 +91,14 @@ def _count(run: Run, row: _OpenVote, counts: dict[str, int]) -> None:
         return
     lease = key | {"fence": fence.fence}
     try:
-        recorded = _record(run, row, lease)
+        sent = _send(run.call, row)
+        recorded = _record(run.call, row, lease, sent)
     except (PresageError, psycopg.Error) as error:
         connection.execute(run.call, _queries["postpone_tally"], lease)
         run.fail(str(row.id), error)
         metrics.count("AggregationFailures")
         return
+    counts["sent"] += sent is not None
     counts["counted"] += recorded.changed
     counts["passed"] += recorded.passed
     if row.waiting_since:
@@ -90,18 +110,41 @@ def _count(run: Run, row: _OpenVote, counts: dict[str, int]) -> None:
     run.call.told.extend(tally_commands(row.id, row.kind, row.yes, row.no))
 
 
-def _record(run: Run, row: _OpenVote, lease: Mapping[str, object]) -> _Recorded:
+def _send(call: Call, row: _OpenVote) -> "ChainTransaction | None":
+    """What the chain has to hear of a proposal: its tally or, once it has that, the approval."""
+    if row.address is None or row.kind != "proposal":
+        return None
+    from presage.chain import moves
+
+    market = moves.OnChain(row.id, row.address)
+    if row.is_told:
+        return moves.approve(call, market)
+    return moves.tell_tally(call, market, int(row.yes), int(row.no))
+
+
+def _record(
+    call: Call, row: _OpenVote, lease: Mapping[str, object], sent: "ChainTransaction | None"
+) -> _Recorded:
     params = {
         **lease,
         "yes": row.yes,
         "no": row.no,
         "votes": row.votes,
-        "purpose": None,
-        "signature": None,
-        "request_id": run.call.request_id,
-        "ip": run.call.ip,
+        "purpose": sent.purpose if sent else None,
+        "signature": sent.signature if sent else None,
+        "request_id": call.request_id,
+        "ip": call.ip,
     }
-    recorded = connection.fetch_one(run.call, _queries["record_tally"], _Recorded, params)
+    recorded = connection.fetch_one(call, _queries["record_tally"], _Recorded, params)
     if recorded is None:
         raise LookupError("record_tally answers a row or raises")
     return recorded
+
+
+def _authority() -> str | None:
+    """The platform's address on Solana, where it has one."""
+    if not config.get("SOLANA_AUTHORITY_KEY"):
+        return None
+    from presage.chain import sending
+
+    return str(sending.authority().pubkey())

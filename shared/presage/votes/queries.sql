@@ -19,22 +19,42 @@ cross join lateral public.vote_outcome(k.kind, t.yes, t."no", t.votes) as o
 where m.id = %(market_id)s;
 
 -- name: list_open_votes
--- Markets whose votes are not what was told last, by id; those whose turn has not come are left out.
-select m.id, m.venue, k.kind, t.yes, t."no", t.votes, (
-    select min(v.created_at)
-    from public.votes as v
-    where v.market_id = m.id and v.kind = k.kind
-      and v.created_at > coalesce(l.told_at, '-infinity')) as waiting_since
+-- Markets with something to do about their votes, by id; those whose turn has not come are left out.
+-- A proposal on Solana is told to the chain, which is asked again when the chain has not got it a
+-- quarter of an hour later, and approved once the chain has it, where the platform is its admin.
+select m.id, m.venue, k.kind, t.yes, t."no", t.votes, c.address,
+       o.passed and (t.yes, t."no") is not distinct from (c.likes, c.dislikes) as is_told,
+       (select min(v.created_at)
+        from public.votes as v
+        where v.market_id = m.id and v.kind = k.kind
+          and v.created_at > coalesce(l.told_at, '-infinity')) as waiting_since
 from public.markets as m
 cross join lateral (
     select case m.state when 'PROPOSED' then 'proposal' else 'dispute' end as kind) as k
 left join public.vote_tallies as l on l.market_id = m.id and l.kind = k.kind
+left join public.chain_markets as c on c.market_id = m.id and m.venue = 'solana'
 cross join lateral public.market_tally(m.id, k.kind) as t
+cross join lateral public.vote_outcome(k.kind, t.yes, t."no", t.votes) as o
 where m.state in ('PROPOSED', 'DISPUTED')
+  and (m.venue = 'native' or c.market is not null)
   and (%(after)s::uuid is null or m.id > %(after)s)
   and t.votes > 0
-  and (t.yes, t."no") is distinct from (l.told_yes, l.told_no)
   and coalesce(l.next_attempt_at <= %(now)s, true)
+  and case
+      when m.venue = 'native' or k.kind = 'dispute'
+          then (t.yes, t."no") is distinct from (l.told_yes, l.told_no)
+      when exists (
+          select from public.chain_transactions as x
+          where x.market_id = m.id and x.purpose in ('aggregate_proposal_votes', 'approve_proposal')
+            and (x.status in ('built', 'sent', 'confirmed')
+                 or (x.purpose = 'approve_proposal' and x.status = 'finalized'
+                     and x.updated_at > %(now)s::timestamptz - interval '10 minutes'))) then false
+      when (t.yes, t."no") is not distinct from (c.likes, c.dislikes)
+          then o.passed and exists (
+              select from public.chain_config as g where g.admin = %(authority)s)
+      else (t.yes, t."no") is distinct from (l.told_yes, l.told_no)
+          or l.told_at <= %(now)s::timestamptz - interval '15 minutes'
+  end
 order by m.id
 limit %(limit)s;
 

@@ -28,6 +28,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "cleanup",
         "rotate_credentials",
         "audit_books",
+        "discussion_snapshot",
     ),
 }
 

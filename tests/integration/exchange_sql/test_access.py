@@ -61,19 +61,7 @@ def people(module_database: Database) -> Iterator[tuple[Exchange, UUID]]:
         " (%s, 'polymarket', 'k', decode(repeat('00', 12), 'hex'), sha256('b'), now(), now())",
         (b,),
     )
-    for statement in (
-        "insert into bookmarks values (%s, %s, now())",
-        "insert into follows values (%s, %s, true, true, true, now())",
-        (
-            "insert into notifications (user_id, type, market_id, created_at)"
-            " values (%s, 'market_resolved', %s, now())"
-        ),
-        (
-            "insert into votes (id, user_id, market_id, wallet, kind, vote, created_at)"
-            " values (gen_random_uuid(), %s, %s, 'b', 'dispute', true, now())"
-        ),
-    ):
-        exchange.owner.execute(statement.encode(), (b, market))
+    _take_part(exchange, b, market)
     for statement in (
         "insert into user_daily_stats values (%s, current_date, 1, 1)",
         "insert into profit_marks values (%s, current_date, 1)",
@@ -112,6 +100,28 @@ def people(module_database: Database) -> Iterator[tuple[Exchange, UUID]]:
     )
     yield exchange, a
     exchange.close()
+
+
+def _take_part(exchange: Exchange, person: UUID, market: UUID) -> None:
+    """Follow a market, be told of it, vote on it, speak of it."""
+    for statement in (
+        "insert into bookmarks values (%s, %s, now())",
+        "insert into follows values (%s, %s, true, true, true, now())",
+        (
+            "insert into notifications (user_id, type, market_id, created_at)"
+            " values (%s, 'market_resolved', %s, now())"
+        ),
+        (
+            "insert into votes (id, user_id, market_id, wallet, kind, vote, created_at)"
+            " values (gen_random_uuid(), %s, %s, 'b', 'dispute', true, now())"
+        ),
+        (
+            "with said as (insert into comments (user_id, market_id, content, created_at)"
+            " values (%s, %s, 'Hm.', now()) returning id, user_id)"
+            " insert into comment_likes select id, user_id, now() from said"
+        ),
+    ):
+        exchange.owner.execute(statement.encode(), (person, market))
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +232,8 @@ def test_people_do_not_decide_money(people: tuple[Exchange, UUID]) -> None:
         "select store_rate('USDT', 'BDT', 1, 'me', now(), '', '', now())",
         "select acknowledge_alert(1, '', '', now())",
         "select resolve_escalation(1, 'mine', '', '', now())",
+        "select create_escalation(gen_random_uuid(), 'support', null, 'a', 'b', '', '', now())",
+        "select set_tick_range(gen_random_uuid(), 10, 100, '', '', now())",
     )
     as_admin = exchange.database.connect("presage_admin", presage__user_id=str(a))
     for call in calls:

@@ -309,6 +309,7 @@ def test_the_watchdog_tells_once_of_what_stopped_is_missing_or_paused(
             "settle_market",
             "sweep_outbox",
             "send_alerts",
+            "chain_confirm",
         ):
             platform.deliver(stem)
         platform.deliver("dead_letter_retry")
@@ -318,6 +319,7 @@ def test_the_watchdog_tells_once_of_what_stopped_is_missing_or_paused(
         platform.advance(60)
         for stem in ("market_monitor", "settle_market", "sweep_outbox", "send_alerts"):
             platform.deliver(stem)
+        platform.deliver("chain_confirm")
         platform.deliver("dead_letter_retry")
         platform.deliver("schedule_watchdog")
         platform.advance(60)

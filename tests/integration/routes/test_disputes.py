@@ -51,7 +51,11 @@ def test_an_upheld_dispute_turns_the_outcome_and_gives_the_bond_back(
     assert _balances(platform, alice) == [918.0]
     # Nothing becomes final by itself any more.
     platform.advance(3600)
-    assert platform.deliver("market_monitor").data["counts"] == {"finalized": 0, "concluded": 0}
+    assert platform.deliver("market_monitor").data["counts"] == {
+        "finalized": 0,
+        "concluded": 0,
+        "sent": 0,
+    }
     decided = _decide(platform, admin, market, upheld=True, outcome="YES", reason="Corrected.")
     assert (decided.status, decided.data["state"]) == (200, "FINALIZED")
     platform.deliver("settle_market")

@@ -130,14 +130,22 @@ def test_a_change_of_rights_tells_redis_after_its_commit(
     assert _cost(counters) == (1, 2)
 
 
-@pytest.mark.parametrize("stem", ["get_book", "list_market_trades"])
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("get_book", "market_id"),
+        ("list_market_trades", "market_id"),
+        ("list_discussions", "id"),
+        ("list_anchors", "id"),
+    ],
+)
 def test_a_public_read_is_one_flush_each(
-    stem: str, platform: Platform, market: str, counters: Counters
+    stem: str, name: str, platform: Platform, market: str, counters: Counters
 ) -> None:
     platform.call("get_liveness")
-    platform.call(stem, market_id=market)
+    platform.call(stem, **{name: market})  # type: ignore[arg-type]
     _cost(counters)
-    assert platform.call(stem, market_id=market).status == 200
+    assert platform.call(stem, **{name: market}).status == 200  # type: ignore[arg-type]
     assert _cost(counters) == (1, 1)
 
 
@@ -166,6 +174,19 @@ def test_a_cached_read_is_one_redis_flush(
     assert _cost(counters) == (1, 2)
     assert platform.call(stem, market_id=market).status == 200
     assert _cost(counters) == (0, 1)
+
+
+def test_a_comment_and_a_like_are_one_flush_each(
+    platform: Platform, trader: Wallet, market: str, counters: Counters
+) -> None:
+    said = platform.comment(trader, market).data["id"]
+    _cost(counters)
+    assert platform.comment(trader, market, "Hm!", parentId=said).status == 201
+    assert _cost(counters) == (1, 1)
+    assert platform.call("like_comment", token=trader.token, comment_id=said).status == 200
+    assert _cost(counters) == (1, 1)
+    assert platform.call("delete_comment", token=trader.token, id=said).status == 200
+    assert _cost(counters) == (1, 1)
 
 
 def test_a_cancel_is_one_flush_each(

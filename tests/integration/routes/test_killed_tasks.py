@@ -34,7 +34,7 @@ from presage.routes import ROUTES
 from presage.workflows.groups import GROUPS
 from presage.workflows.runs import LEASE_S
 from tests import busy_world
-from tests.alert_receiver import Receiver
+from tests.busy_world import Outside
 from tests.conftest import Database
 from tests.end_state import Rows, end_state
 from tests.harness import CURRENT_KEY, NEXT_KEY, Platform
@@ -71,6 +71,7 @@ EXTRA = {
     "deposits": "select sender_reference, status from deposits",
     "letters": "select workflow, item, status, failures, retries from dead_letters",
     "credentials": "select user_id, venue, key_id from venue_credentials",
+    "sent to the chain": "select purpose, signature, status, error from chain_transactions",
     "news": "select guid, title from news_items",
     "feeds": "select url, etag from news_feeds",
     "market days": "select * from market_daily_stats",
@@ -82,17 +83,18 @@ EXTRA = {
     " win_rate_rank from leaderboard_entries",
     "reports": "select day, facts::text, markdown, channels from daily_reports",
     "ticks": "select market_id, from_bps, to_bps, reason, status from tick_changes",
+    "anchors": "select market_id, snapshot_date, cid, part, pinned_at is null from ipfs_anchors",
     "clarifications": "select market_id, count(*) from market_clarifications group by 1",
 }
 
 
 @dataclass(frozen=True)
 class World:
-    """A platform to be copied, its time, and whom it tells."""
+    """A platform to be copied, its time, and whom its histories tell something."""
 
     platform: Platform
     start_ms: int
-    told: Receiver
+    outside: Outside
 
 
 def _copy(world: World) -> Platform:
@@ -103,8 +105,7 @@ def _copy(world: World) -> Platform:
     with copy.connect() as owner:
         owner.execute(f"alter database {copy.name} set presage.clock = 'replay'".encode())
     world.platform.set_clock(world.start_ms)
-    world.told.slack.clear()
-    world.told.pagerduty.clear()
+    world.outside.forget()
     return Platform(copy, world.platform.clock_file)
 
 
@@ -116,10 +117,8 @@ def _end(world: World, platform: Platform) -> dict[str, Rows]:
             return owner.execute(query.encode()).fetchall()
 
     rows = {name: sorted(select(query), key=repr) for name, query in EXTRA.items()}
-    # Nobody can post to Slack once for sure; PagerDuty folds what has the same key.
-    told = {body["text"] for body in world.told.slack}
-    told |= {f"{body['event_action']} {body['dedup_key']}" for body in world.told.pagerduty}
-    outside = {"told": [(text,) for text in sorted(told)], "published": _published()}
+    told = [(text,) for text in sorted(world.outside.told)]
+    outside = {"told": told, "published": _published()}
     return end_state(select) | rows | outside
 
 
@@ -144,10 +143,10 @@ def _published() -> Rows:
 @pytest.fixture(scope="module")
 def world(module_platform: Platform) -> Iterator[World]:
     """A platform with something to do for every task, to be copied; and its time, unix ms."""
-    with pytest.MonkeyPatch.context() as patch, busy_world.outside(patch) as told:
+    with pytest.MonkeyPatch.context() as patch, busy_world.outside(patch) as outside:
         busy_world.fill(module_platform, module_platform.sign_in(ADMIN_KEY))
         module_platform.close()
-        yield World(module_platform, clock.now_ms(), told)
+        yield World(module_platform, clock.now_ms(), outside)
 
 
 @contextmanager
@@ -213,6 +212,7 @@ def _die_and_come_again(platform: Platform, stem: str, wire: FlushCounter, *, af
 def test_a_task_that_dies_anywhere_loses_and_doubles_nothing(
     stem: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    world.outside.forget()
     before = _end(world, world.platform)
     ends = []
     for after in (None, False, True):

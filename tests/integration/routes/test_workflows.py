@@ -245,7 +245,11 @@ def test_a_settlement_killed_in_the_middle_pays_once(platform: Platform, admin: 
         platform.call("resolve_market", token=admin.token, market_id=market, body=body)
         platform.advance(1)
     platform.advance(3600)
-    assert platform.deliver("market_monitor").data["counts"] == {"finalized": 2, "concluded": 0}
+    assert platform.deliver("market_monitor").data["counts"] == {
+        "finalized": 2,
+        "concluded": 0,
+        "sent": 0,
+    }
     with platform.database.connect() as owner:
         order = [
             str(market)

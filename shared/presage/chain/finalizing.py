@@ -1,0 +1,80 @@
+"""Markets on Solana that are due: their outcome is made final on chain, once.
+
+A dispute's votes are weighed here and sent when its three days are over, in one instruction, as
+shares of 10,000: `aggregate_dispute_votes` would end the dispute at once and is never sent.
+"""
+
+import uuid
+from dataclasses import dataclass
+from decimal import Decimal
+
+import psycopg
+
+from presage.chain import moves
+from presage.db import connection
+from presage.db.queries import beside
+from presage.errors import PresageError
+from presage.ops import escalations
+from presage.workflows.run import Run
+
+MARKETS_PER_LOOK = 100
+_WHOLE_BPS = 10_000
+_queries = beside(__file__)
+
+
+@dataclass(frozen=True)
+class _Due:
+    id: uuid.UUID
+    address: str
+    state: str
+    yes: Decimal
+    no: Decimal
+
+
+def finalize_due(run: Run) -> int:
+    """Send what makes due markets final; how many were sent. The chain's events move them here."""
+    sent = 0
+    failed: set[uuid.UUID] = set()
+    while not run.out_of_time:
+        params = {"now": run.call.now, "limit": MARKETS_PER_LOOK + len(failed)}
+        rows = connection.fetch_all(run.call, _queries["list_due_on_chain"], _Due, params)
+        fresh = [row for row in rows if row.id not in failed]
+        if not fresh:
+            break
+        for row in fresh:
+            if run.out_of_time:
+                break
+            if run.skips(str(row.id)):
+                failed.add(row.id)
+                continue
+            try:
+                sent += _finalize(run, row)
+            except (PresageError, psycopg.Error) as error:
+                run.fail(str(row.id), error)
+                failed.add(row.id)
+    return sent
+
+
+def _finalize(run: Run, row: _Due) -> bool:
+    """Finalize one market; False where nobody voted on its dispute, which a human has to settle."""
+    market = moves.OnChain(row.id, row.address)
+    if row.state != "DISPUTED":
+        moves.finalize(run.call, market, None)
+        return True
+    total = row.yes + row.no
+    if not total:
+        escalations.open_for_dispute(
+            run.call, row.id, "Nobody voted on the dispute, and the programme takes no empty vote."
+        )
+        return False
+    agree = int(row.yes * _WHOLE_BPS // total)
+    transaction = moves.finalize(run.call, market, (agree, _WHOLE_BPS - agree))
+    params = {
+        "market_id": row.id,
+        "yes": row.yes,
+        "no": row.no,
+        "signature": transaction.signature,
+        "now": run.call.now,
+    }
+    connection.run(run.call, [(_queries["keep_dispute_result"], None, params)])
+    return True

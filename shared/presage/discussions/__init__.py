@@ -1,0 +1,1 @@
+"""What people say of markets, and its daily snapshots in IPFS."""

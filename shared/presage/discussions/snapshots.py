@@ -1,0 +1,220 @@
+"""discussion-snapshot: what was said of a market by a day's end, pinned in IPFS; and read back.
+
+A snapshot is canonical JSON (RFC 8785: sorted names, no blanks) of everything that stood at the end
+of the day (UTC) and was not deleted since. One that is larger than a block is several documents of
+the same shape, each with its `page`, the number of `pages` and the CID of the `next`.
+"""
+
+import datetime as dt
+import time
+import uuid
+from dataclasses import dataclass
+from itertools import pairwise
+
+import orjson
+import psycopg
+
+from presage import clock
+from presage.adapters import ipfs
+from presage.call import Call
+from presage.db import connection
+from presage.db.queries import beside
+from presage.discussions.models import ContentPath
+from presage.errors import NotFoundError, PresageError, UnprocessableError, UpstreamError
+from presage.ipfs import cid as cids
+from presage.schema import Document
+from presage.workflows.run import Outcome, Run
+
+MARKETS_PER_RUN = 100
+# With the node's timeouts a market takes under ten seconds, and the run's last one fits in.
+MARKET_S = 2.5
+MAX_PAGES = 100
+# Of a block, for what a page has beside its comments.
+PAGE_HEAD_BYTES = 1_024
+ANCHORS_PER_CHUNK = 100
+KEEP = dt.timedelta(days=90)
+_queries = beside(__file__)
+
+
+@dataclass(frozen=True)
+class _Id:
+    id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class Said:
+    """A comment as a snapshot has it."""
+
+    id: int
+    user_wallet: str
+    content: str
+    created_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class _Old:
+    id: int
+    cid: str
+    is_shared: bool
+
+
+@dataclass(frozen=True)
+class _Anchored:
+    cid: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """A document and the CID that names it."""
+
+    cid: str
+    data: bytes
+
+
+def discussion_snapshot(run: Run) -> Outcome:
+    """Pin the snapshot of every market that was spoken of on the day before the slot."""
+    counts = {"pinned": 0, "documents": 0}
+    if not ipfs.is_configured():
+        return Outcome(counts=counts)
+    until = run.slot.replace(hour=0, minute=0, second=0, microsecond=0)
+    day = until - dt.timedelta(days=1)
+    after = str(run.cursor.get("after", uuid.UUID(int=0)))
+    params = {"day": day, "until": until, "after": after, "limit": MARKETS_PER_RUN}
+    markets = connection.fetch_all(run.call, _queries["list_snapshot_markets"], _Id, params)
+    is_cut = False
+    for market in markets:
+        if run.out_of_time:
+            is_cut = True
+            break
+        after = str(market.id)
+        if run.skips(after):
+            continue
+        try:
+            counts["documents"] += _anchor(run.call, market.id, day.date(), until)
+        except (PresageError, psycopg.Error) as error:
+            run.fail(after, error)
+        else:
+            counts["pinned"] += 1
+    is_more = is_cut or len(markets) == MARKETS_PER_RUN
+    return Outcome(counts=counts, next_cursor={"after": after} if is_more else None)
+
+
+def prune_anchors(run: Run) -> int:
+    """Unpin and drop the anchors that are older than 90 days; how many went.
+
+    A document that a younger anchor has as well stays pinned.
+    """
+    dropped, failed = 0, list[int]()
+    while ipfs.is_configured() and not run.out_of_time:
+        params = {"before": run.call.now - KEEP, "failed": failed, "limit": ANCHORS_PER_CHUNK}
+        old = connection.fetch_all(run.call, _queries["list_old_anchors"], _Old, params)
+        if not old:
+            break
+        gone: list[int] = []
+        for anchor in old:
+            if run.out_of_time:
+                break
+            try:
+                if not anchor.is_shared:
+                    ipfs.unpin(anchor.cid)
+            except UpstreamError as error:
+                run.fail(f"anchor:{anchor.cid}", error)
+                failed.append(anchor.id)
+            else:
+                gone.append(anchor.id)
+        connection.execute(run.call, _queries["drop_anchors"], {"ids": gone})
+        dropped += len(gone)
+    return dropped
+
+
+def get_ipfs(call: Call, request: ContentPath) -> Document:
+    """A document that we have published, as a gateway gives it back and its CID proves it.
+
+    Raises:
+        NotFoundError: we have not published it, or it was pruned.
+        UnavailableError: no gateway is configured.
+        UpstreamError: no gateway gives it.
+    """
+    params = {"cid": request.cid}
+    if connection.fetch_one(call, _queries["find_anchor"], _Anchored, params) is None:
+        raise NotFoundError("We have published nothing of this CID.", field="cid")
+    body = ipfs.fetch(request.cid).decode()
+    # A CID names one content for ever.
+    kept = {"Cache-Control": "public, max-age=31536000, immutable", "ETag": f'"{request.cid}"'}
+    return Document(body, kept)
+
+
+def blocks_of(market_id: uuid.UUID, day: dt.date, said: list[Said]) -> list[Block]:
+    """The documents of a snapshot, in reading order.
+
+    Raises:
+        UnprocessableError: they are more than `MAX_PAGES`.
+    """
+    pages = _paged([_entry(one) for one in said])
+    if len(pages) > MAX_PAGES:
+        raise UnprocessableError(f"The discussion fills {len(pages)} blocks.")
+    blocks: list[Block] = []
+    for number in range(len(pages), 0, -1):  # the next one's CID must be known
+        document: dict[str, object] = {
+            "market_id": str(market_id),
+            "snapshot_date": day.isoformat(),
+            "discussions_count": len(said),
+            "discussions": [orjson.Fragment(entry) for entry in pages[number - 1]],
+        }
+        if len(pages) > 1:
+            document |= {"page": number, "pages": len(pages)}
+        if blocks:
+            document["next"] = blocks[0].cid
+        data = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+        blocks.insert(0, Block(str(cids.of_raw(data)), data))
+    return blocks
+
+
+def _anchor(call: Call, market_id: uuid.UUID, day: dt.date, until: dt.datetime) -> int:
+    """Write a market's snapshot down, pin it, say that it is pinned; how many documents it has."""
+    params = {"market_id": market_id, "until": until}
+    said = connection.fetch_all(call, _queries["list_said"], Said, params)
+    blocks = blocks_of(market_id, day, said)
+    rows = [
+        {"cid": one.cid, "part": part, "size_bytes": len(one.data)}
+        for part, one in enumerate(blocks)
+    ]
+    anchored = {
+        "market_id": market_id,
+        "day": day,
+        "count": len(said),
+        "anchors": orjson.dumps(rows).decode(),
+        "cids": [one.cid for one in blocks],
+        "now": clock.now(),
+    }
+    connection.run(call, [(_queries["keep_anchors"], None, anchored)])
+    began = time.monotonic()
+    for block in blocks:
+        if time.monotonic() - began > MARKET_S:
+            raise UpstreamError("The IPFS node takes too long.")
+        ipfs.add(block.data)
+    connection.run(call, [(_queries["note_pinned"], None, anchored)])
+    return len(blocks)
+
+
+def _entry(said: Said) -> bytes:
+    moment = said.created_at.astimezone(dt.UTC).isoformat(timespec="milliseconds")
+    entry = {
+        "id": said.id,
+        "user_wallet": said.user_wallet,
+        "content": said.content,
+        "created_at": moment.replace("+00:00", "Z"),
+    }
+    return orjson.dumps(entry, option=orjson.OPT_SORT_KEYS)
+
+
+def _paged(entries: list[bytes]) -> list[list[bytes]]:
+    """The entries, in order, in as few pages as fit a block each."""
+    room = cids.MAX_BLOCK_BYTES - PAGE_HEAD_BYTES
+    starts, used = [0], 0
+    for place, entry in enumerate(entries):
+        used += len(entry) + 1
+        if used > room:
+            starts.append(place)
+            used = len(entry) + 1
+    return [entries[start:end] for start, end in pairwise([*starts, len(entries)])]

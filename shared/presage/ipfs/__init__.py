@@ -1,0 +1,1 @@
+"""Content identifiers of single blocks: made, read and checked without a node."""
