@@ -134,7 +134,7 @@ def _handler(server: Postgres, database: str) -> Iterator[Handler]:
     os.environ.update(given)
     from functions.events.receive_helius.handler import handler  # noqa: PLC0415 - reads them
 
-    level = reporting.logger.level
+    level = reporting.logger.log_level
     reporting.logger.setLevel("ERROR")
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -184,6 +184,7 @@ def _rows(transactions: Sequence[Raw]) -> list[Row]:
 def _row_by_row(server: Postgres, transactions: Sequence[Raw]) -> tuple[float, list[float]]:
     """Events a second the usual way, and how long each takes."""
     spent: list[float] = []
+    os.environ.setdefault("ZMART_PROGRAM_ID", PROGRAMME)
     with (
         fresh_database(server, "bench_rows") as url,
         psycopg.connect(url, autocommit=True) as owner,
@@ -227,3 +228,90 @@ def _copy(server: Postgres, transactions: Sequence[Raw]) -> float:
                         stream.write_row((*row[:4], _moment(row), *row[5:], "now"))
             best = max(best, len(rows) / (time.perf_counter() - began))
     return best
+
+
+@figure
+def index_events(server: Postgres) -> Figure:
+    """Events a second through the webhook's handler, against one row at a time."""
+    ours = _ours(server, _trades(EVENTS))
+    peer, _ = _row_by_row(server, _trades(EVENTS)[:PEER_EVENTS])
+    return Figure(
+        name="index_events",
+        ours=ours,
+        peer=peer,
+        goal=15,
+        unit="events/s",
+        better="higher",
+        method=f"{EVENTS} trades in {MARKETS} markets, one a transaction, in deliveries of up to"
+        " 1 MB through the handler: read, kept, projected. Peer: the same reading, one event a"
+        " delivery, one insert and one update a statement",
+        goal_is_ratio=True,
+    )
+
+
+@figure
+def index_against_copy(server: Postgres) -> Figure:
+    """Events a second through the webhook's handler, against COPY of the finished rows."""
+    return Figure(
+        name="index_against_copy",
+        ours=_ours(server, _trades(EVENTS)),
+        peer=_copy(server, _trades(EVENTS)),
+        goal=0.5,
+        unit="events/s",
+        better="higher",
+        method=f"{EVENTS} trades as in index_events. Peer: COPY of their rows into the same table"
+        " with the same indexes, as many a statement as a delivery has, nothing read or projected",
+        goal_is_ratio=True,
+    )
+
+
+@figure
+def index_latency(server: Postgres) -> Figure:
+    """How long an event takes from its delivery until another connection reads it (p95)."""
+    trades = _trades(RATE_PER_S * LATENCY_S)
+    with (
+        fresh_database(server, "bench_latency") as url,
+        _handler(server, "bench_latency") as handler,
+    ):
+        _deliver(handler, [_event(body) for body in _bodies(_opening())])
+        events = [_event(orjson.dumps([one])) for one in trades]
+        began = time.perf_counter() + 0.1
+        readers = [psycopg.connect(url, autocommit=True) for _ in range(THREADS)]
+
+        def follow(lane: int) -> list[float]:
+            """Every fourth event at its time, late ones at once: waiting counts too."""
+            spent = []
+            for n in range(lane, len(events), THREADS):
+                due = began + n / RATE_PER_S
+                time.sleep(max(0.0, due - time.perf_counter()))
+                _deliver(handler, [events[n]])
+                signature = trades[n]["transaction"]["signatures"][0]
+                seen = number(
+                    readers[lane],
+                    "select count(*) from chain_events where signature = %s",
+                    signature,
+                )
+                if seen != 1:
+                    raise BenchError("an event was answered and cannot be read")
+                spent.append(1000 * (time.perf_counter() - due))
+            connection.close()
+            return spent
+
+        with ThreadPoolExecutor(THREADS) as lanes:
+            spent = [one for lane in lanes.map(follow, range(THREADS)) for one in lane]
+        for reader in readers:
+            reader.close()
+    _, alone = _row_by_row(server, trades[:200])
+    return Figure(
+        name="index_latency",
+        ours=percentile(spent, 95),
+        peer=1000 * percentile(alone, 95),
+        goal=LATENCY_GOAL_MS,
+        unit="ms",
+        better="lower",
+        method=f"{RATE_PER_S} events a second for {LATENCY_S} s, an event a delivery, {THREADS} at"
+        " once, from the moment it was due until another connection has read it, p95 (p50"
+        f" {percentile(spent, 50):.1f}, largest {max(spent):.1f}). Peer: one row at a time with"
+        " nothing else going on, insert and update only",
+        goal_is_ratio=False,
+    )

@@ -16,6 +16,7 @@ grant insert, update on public.vote_tallies, public.chain_transactions, public.c
     to presage_worker;
 grant insert on public.aggregation_results, public.discrepancies to presage_worker;
 grant insert, update, delete on public.chain_incomplete to presage_worker;
+grant insert on public.chain_events to presage_worker;
 
 alter table public.votes enable row level security;
 drop policy if exists votes_are_seen_by_their_owner on public.votes;

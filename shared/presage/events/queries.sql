@@ -1,12 +1,21 @@
--- name: index_events
--- Keep a delivery's events and project the new ones.
-select indexed, changed
-from public.index_events(
-    %(signatures)s::text[], %(ordinals)s::integer[], %(slots)s::bigint[], %(indexes)s::integer[],
-    %(times)s::bigint[], %(types)s::text[], %(of_markets)s::text[], %(wallets)s::text[],
-    %(data)s::jsonb[], %(markets)s::text[], %(market_ids)s::uuid[], %(addresses)s::text[],
-    %(request_id)s, %(now)s
+-- name: begin_indexing
+-- Begin to keep a delivery's events; the places of those that are here already.
+select place
+from public.begin_indexing(
+    %(signatures)s::text[], %(ordinals)s::integer[], %(markets)s::text[], %(market_ids)s::uuid[],
+    %(addresses)s::text[]
 );
+
+-- name: copy_events
+-- Keep events, all in one statement.
+copy public.chain_events (signature, ordinal, slot, tx_index, block_time, event_type, market, wallet,
+    data, received_at) from stdin;
+
+-- name: index_events
+-- Project the events that were kept.
+select public.index_events(
+    %(signatures)s::text[], %(ordinals)s::integer[], %(markets)s::text[], %(request_id)s, %(now)s
+) as changed;
 
 -- name: keep_malformed
 -- Keep what could not be read, with its bytes.
