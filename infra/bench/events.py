@@ -28,9 +28,9 @@ from infra.local.template import Function, Route
 from presage.chain.events import MarketActivated, MarketCreated, SharesBought, SharesSold
 from presage.db import connection
 from presage.edge import reporting
-from presage.events.transactions import Row, read_transaction
+from presage.events.transactions import Row, read_transaction, watched
 
-MARKETS, WALLETS = 50, 200
+MARKETS, WALLETS = 20, 100
 EVENTS = 100_000 if FULL else 20_000
 PEER_EVENTS = 4_000 if FULL else 1_500
 ROUNDS = 3
@@ -178,7 +178,7 @@ def _ours(server: Postgres, transactions: Sequence[Raw]) -> float:
 
 def _rows(transactions: Sequence[Raw]) -> list[Row]:
     os.environ.setdefault("ZMART_PROGRAM_ID", PROGRAMME)
-    return [row for one in transactions for row in read_transaction(one).rows]
+    return [row for one in transactions for row in read_transaction(one, watched()).rows]
 
 
 def _row_by_row(server: Postgres, transactions: Sequence[Raw]) -> tuple[float, list[float]]:
@@ -193,7 +193,7 @@ def _row_by_row(server: Postgres, transactions: Sequence[Raw]) -> tuple[float, l
             _deliver(handler, [_event(body) for body in _bodies(_opening())])
         for body in [orjson.dumps([one]) for one in transactions]:
             began = time.perf_counter()
-            [row] = read_transaction(orjson.loads(body)[0]).rows
+            [row] = read_transaction(orjson.loads(body)[0], watched()).rows
             owner.execute(INSERT, row)
             data = orjson.loads(row.data)
             shares = data["shares"] if row.event_type == "SharesBought" else -data["shares"]

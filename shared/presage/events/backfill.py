@@ -23,6 +23,7 @@ from presage.events.transactions import (
     MalformedTransactionError,
     Transaction,
     read_transaction,
+    watched,
 )
 from presage.workflows.run import Run
 
@@ -152,7 +153,7 @@ def _fetch(run: Run, chunk: Iterable[Mention]) -> None:
 
 def _read(mentions: Iterable[Mention]) -> Batch:
     """These transactions; one that the node cannot show is incomplete."""
-    batch = Batch()
+    batch, ours = Batch(), watched()
     orders: dict[int, dict[str, int]] = {}
     for one in mentions:
         try:
@@ -166,7 +167,7 @@ def _read(mentions: Iterable[Mention]) -> Batch:
             batch.transactions.append(Transaction(one.signature, one.slot, 0, is_complete=False))
             continue
         try:
-            batch.transactions.append(read_transaction(raw, place))
+            batch.transactions.append(read_transaction(raw, ours, place))
         except MalformedTransactionError as error:
             batch.malformed.append(Malformed(orjson.dumps(raw), str(error)))
     return batch

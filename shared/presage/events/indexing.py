@@ -22,6 +22,7 @@ from presage.events.transactions import (
     Row,
     Transaction,
     read_transaction,
+    watched,
 )
 
 # Bytes that could not be read are tried again by this workflow, and then wait for an admin.
@@ -108,10 +109,10 @@ def read_delivery(body: bytes) -> Batch:
         return Batch(malformed=[Malformed(body, "The delivery is not JSON.")])
     if not isinstance(raw, list):
         return Batch(malformed=[Malformed(body, "The delivery is not an array.")])
-    batch = Batch()
+    batch, ours = Batch(), watched()
     for one in raw:
         try:
-            batch.transactions.append(read_transaction(one))
+            batch.transactions.append(read_transaction(one, ours))
         except MalformedTransactionError as error:
             batch.malformed.append(Malformed(orjson.dumps(one), str(error)))
     return batch

@@ -62,7 +62,8 @@ def read_logs(lines: Iterable[str], programme: str) -> Reading:
         is_sound = True
         if line.startswith(_DATA):
             # No runtime writes a data line that is not in full of base64.
-            is_sound = stack[-1:] != [programme] or _take(found, line[len(_DATA) :])
+            is_ours = bool(stack) and stack[-1] == programme
+            is_sound = not is_ours or _take(found, line[len(_DATA) :])
         elif (call := _call(line)) is not None:
             is_sound = _follow(stack, call)
         elif line == _TRUNCATED:
@@ -95,12 +96,14 @@ def _follow(stack: list[str], call: Call) -> bool:
 def _take(found: list[Found], data: str) -> bool:
     """Add the event of a data line of ours; False when it is not base64."""
     try:
+        if " " not in data:
+            found.append(_decoded(len(found), binascii.a2b_base64(data, strict_mode=True)))
+            return True
         slices = [binascii.a2b_base64(part, strict_mode=True) for part in data.split(" ")]
-    except binascii.Error:
+    except (binascii.Error, ValueError):  # a text that is not ASCII is the second
         return False
-    one = _decoded(len(found), slices[0])
     # `emit!` writes one slice: several are something else.
-    found.append(one if len(slices) == 1 else one._replace(event=None, data=b"".join(slices)))
+    found.append(Found(len(found), None, b"".join(slices)))
     return True
 
 
