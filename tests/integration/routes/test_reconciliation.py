@@ -335,6 +335,23 @@ def test_a_webhook_that_was_switched_off_is_switched_on(
     _reconcile(platform, "partial")
 
 
+def test_health_tells_whether_the_chain_is_followed(platform: Platform, cluster: Cluster) -> None:
+    def told() -> tuple[str, str]:
+        health = platform.call("get_health").data
+        return health["services"]["eventIndexer"], health["status"]
+
+    assert cluster
+    with platform.database.connect() as owner:
+        owner.execute("delete from chain_cursors")
+    assert told() == ("not_configured", "healthy")
+    _reconcile(platform)
+    assert told() == ("healthy", "healthy")
+    platform.advance(1_799)
+    assert told()[0] == "healthy"
+    platform.advance(1)
+    assert told() == ("unhealthy", "degraded")
+
+
 def test_without_a_cluster_there_is_nothing_to_do(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
