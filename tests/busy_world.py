@@ -81,6 +81,9 @@ def outside(patch: pytest.MonkeyPatch) -> Iterator[Outside]:
     ):
         for name, value in cluster.environment.items():
             patch.setenv(name, value)
+        # A market that no delivery told of, final for long.
+        cluster.create_market(cluster.wallet(10))
+        cluster.advance_slots(400)
         for name in ("BINANCE_URL", "COINBASE_URL", "BINANCE_P2P_URL", "COINGECKO_URL"):
             patch.setenv(name, prices.url)
         patch.setenv("PRICE_SYMBOLS", "BTC/USD")

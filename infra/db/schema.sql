@@ -516,6 +516,23 @@ CREATE FUNCTION public.batch_results(p_orders public.order_draft[], p_order_ids 
     left join placed as p on p.order_id = i.id
 $$;
 
+CREATE FUNCTION public.begin_indexing(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[]) RETURNS TABLE(place integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+    perform public.lock_indexer();
+    insert into public.chain_addresses as a (market, market_id, address)
+    select * from unnest(p_markets, p_market_ids, p_addresses)
+    on conflict do nothing;
+    return query
+    select (t.place - 1)::integer
+    from unnest(p_signatures, p_ordinals) with ordinality as t (signature, ordinal, place)
+    join public.chain_events as e
+        on e.signature = t.signature collate "C" and e.ordinal = t.ordinal;
+end;
+$$;
+
 CREATE FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) RETURNS TABLE(run_id uuid, decision text, slot timestamp with time zone)
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -718,6 +735,21 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.chain_config_facts(p_slot bigint) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+    select jsonb_object_agg(l.key, l.value)
+    from (
+        select distinct on (f.key) f.key, f.value
+        from public.chain_events as e
+        cross join lateral jsonb_each(e.data) as f
+        where e.event_type in ('ConfigUpdated', 'GlobalConfigInitialized',
+            'ProtocolPauseStatusChanged', 'ConfigObserved') and e.slot <= p_slot
+        order by f.key, e.slot desc, e.tx_index desc, e.ordinal desc
+    ) as l
+$$;
+
 CREATE FUNCTION public.chain_facts(p_event_type text, p_data jsonb, p_order bigint[]) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -752,11 +784,12 @@ CREATE FUNCTION public.chain_facts(p_event_type text, p_data jsonb, p_order bigi
             'was_disputed', p_data -> 'was_disputed')
         when 'MarketCancelled' then jsonb_build_object('state', 'CANCELLED', 'cancelled_at', t.at)
         when 'MarketObserved' then
-            jsonb_strip_nulls(p_data - array['market_id', 'timestamp', 'proposed_outcome',
-                'final_outcome'])
+            jsonb_strip_nulls(p_data - array['market_id', 'timestamp', 'shares_yes', 'shares_no'])
             || jsonb_build_object(
                 'proposed_outcome', p_data -> 'proposed_outcome',
                 'final_outcome', p_data -> 'final_outcome',
+                'base_yes', p_data -> 'shares_yes',
+                'base_no', p_data -> 'shares_no',
                 'base_order', p_order)
         else '{}'
     end
@@ -791,6 +824,28 @@ CREATE FUNCTION public.chain_market_facts(p_markets text[], p_slot bigint) RETUR
     group by l.market
 $$;
 
+CREATE FUNCTION public.chain_markets_at(p_markets text[], p_slot bigint) RETURNS TABLE(market text, market_id uuid, state text, shares_yes numeric, shares_no numeric, b_parameter numeric, as_of timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    with last as (
+        select coalesce((
+            select e.block_time from public.chain_events as e
+            where e.slot <= p_slot and e.event_type not in ('MarketObserved', 'ConfigObserved')
+            order by e.block_time desc, e.slot desc, e.tx_index desc, e.ordinal desc
+            limit 1), '-infinity') as moment
+    )
+    select m.market, m.market_id, n.state, m.shares_yes - t.yes, m.shares_no - t.no, n.b_parameter,
+        nullif(l.moment, '-infinity')
+    from last as l
+    cross join public.chain_markets as m
+    left join public.chain_market_facts(p_markets, p_slot) as f on f.market = m.market
+    left join lateral jsonb_populate_record(null::public.chain_markets, f.facts) as n on true
+    cross join lateral public.chain_shares_traded(
+        m.market, array[p_slot, 2147483647, 2147483647], l.moment) as t
+    where m.market = any (p_markets) and m.base_order[1] <= p_slot
+$$;
+
 CREATE FUNCTION public.chain_payout(p_outcome boolean) RETURNS integer[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
@@ -799,7 +854,7 @@ CREATE FUNCTION public.chain_payout(p_outcome boolean) RETURNS integer[]
         else '{5000,5000}' end
 $$;
 
-CREATE FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_slot bigint) RETURNS TABLE(yes numeric, no numeric)
+CREATE FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_since timestamp with time zone) RETURNS TABLE(yes numeric, no numeric)
     LANGUAGE sql STABLE
     SET search_path TO ''
     AS $$
@@ -811,7 +866,7 @@ CREATE FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_sl
                 * (e.data ->> 'shares')::numeric as shares
         from public.chain_events as e
         where e.market = p_market and e.event_type in ('SharesBought', 'SharesSold')
-          and array[e.slot, e.tx_index, e.ordinal] > p_after and e.slot <= p_slot
+          and array[e.slot, e.tx_index, e.ordinal] > p_after and e.block_time >= p_since
     ) as t
 $$;
 
@@ -2571,7 +2626,7 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_slots bigint[], p_indexes integer[], p_times bigint[], p_types text[], p_of_markets text[], p_wallets text[], p_data jsonb[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) RETURNS TABLE(indexed integer, changed uuid[])
+CREATE FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2579,30 +2634,11 @@ declare
     v_rows  public.chain_events[];
     v_later public.chain_events[];
 begin
-    perform public.lock_indexer();
-    insert into public.chain_addresses as a (market, market_id, address)
-    select * from unnest(p_markets, p_market_ids, p_addresses)
-    on conflict do nothing;
-
-    with kept as (
-        insert into public.chain_events (signature, ordinal, slot, tx_index, block_time, event_type,
-            market, wallet, data, received_at)
-        select t.signature, t.ordinal, t.slot, t.tx_index, to_timestamp(t.time_s), t.event_type,
-            case when t.event_type = 'WinningsClaimed' then (
-                select a.market from public.chain_addresses as a
-                where a.address = t.data ->> 'market') else t.market end,
-            t.wallet, t.data, p_now
-        from unnest(p_signatures, p_ordinals, p_slots, p_indexes, p_times, p_types, p_of_markets,
-            p_wallets, p_data) as t (signature, ordinal, slot, tx_index, time_s, event_type, market,
-            wallet, data)
-        on conflict (signature, ordinal) do nothing
-        returning *
-    )
-    select array_agg(k::public.chain_events) into v_rows from kept as k;
-    if v_rows is null then
-        return query select 0, '{}'::uuid[];
-        return;
-    end if;
+    update public.chain_events as e
+    set market = a.market
+    from public.chain_addresses as a
+    where e.event_type = 'WinningsClaimed' and e.market is null
+      and e.data ->> 'market' = a.address and e.signature = any (p_signatures);
 
     with joined as (
         update public.chain_events as e
@@ -2614,8 +2650,12 @@ begin
         returning e.*
     )
     select array_agg(j::public.chain_events) into v_later from joined as j;
-    return query select cardinality(v_rows),
-        public.project_events(v_rows || coalesce(v_later, '{}'), p_request_id, p_now);
+
+    select array_agg(e::public.chain_events) into v_rows
+    from unnest(p_signatures, p_ordinals) as t (signature, ordinal)
+    join public.chain_events as e
+        on e.signature = t.signature collate "C" and e.ordinal = t.ordinal;
+    return public.project_events(v_rows || coalesce(v_later, '{}'), p_request_id, p_now);
 end;
 $$;
 
@@ -2646,7 +2686,8 @@ begin
     order by l.item
     on conflict (workflow, item) do update
     set (error, payload, failures, retries, status, next_attempt_at, reason, updated_at) = (
-        select excluded.error, excluded.payload, d.failures + 1, n.retries,
+        select excluded.error, case excluded.payload when '{}' then d.payload else excluded.payload end,
+            d.failures + 1, n.retries,
             case when n.is_review then 'manual_review' else 'pending' end,
             case when n.is_review then null
                  when n.is_counted then date_trunc('minute', p_now)
@@ -4178,15 +4219,7 @@ begin
     insert into public.chain_config
     select c.*
     from (
-        select jsonb_object_agg(l.key, l.value) || '{"is_only": true}' as facts
-        from (
-            select distinct on (f.key) f.key, f.value
-            from public.chain_events as e
-            cross join lateral jsonb_each(e.data) as f
-            where e.event_type in ('ConfigUpdated', 'GlobalConfigInitialized',
-                'ProtocolPauseStatusChanged', 'ConfigObserved')
-            order by f.key, e.slot desc, e.tx_index desc, e.ordinal desc
-        ) as l
+        select public.chain_config_facts(9223372036854775807) || '{"is_only": true}' as facts
     ) as t
     cross join lateral jsonb_populate_record(null::public.chain_config, t.facts) as c
     where t.facts is not null;
@@ -4238,7 +4271,7 @@ begin
         shares_no = n.base_no + t.no
     from public.chain_market_facts(p_markets, 9223372036854775807) as f
     cross join lateral jsonb_populate_record(null::public.chain_markets, f.facts) as n
-    cross join lateral public.chain_shares_traded(f.market, n.base_order, 9223372036854775807) as t
+    cross join lateral public.chain_shares_traded(f.market, n.base_order, '-infinity') as t
     where m.market = f.market and n.base_order is not null
       and (m.base_yes, m.base_no, m.base_order)
           is distinct from (n.base_yes, n.base_no, n.base_order);
@@ -4267,14 +4300,18 @@ declare
     v_touched text[];
     v_moved   text[];
     v_configs boolean;
+    v_claims  boolean;
+    v_votes   boolean;
 begin
     select array_agg(distinct r.market),
         array_agg(distinct r.market) filter (where r.event_type not in ('SharesBought', 'SharesSold',
             'WinningsClaimed', 'ProposalVoteSubmitted', 'DisputeVoteSubmitted',
             'LiquidityWithdrawn', 'Unknown')),
         bool_or(r.event_type in ('ConfigUpdated', 'GlobalConfigInitialized',
-            'ProtocolPauseStatusChanged', 'ConfigObserved'))
-    into v_touched, v_moved, v_configs
+            'ProtocolPauseStatusChanged', 'ConfigObserved')),
+        bool_or(r.event_type = 'WinningsClaimed'),
+        bool_or(r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted'))
+    into v_touched, v_moved, v_configs, v_claims, v_votes
     from unnest(p_rows) as r;
 
     insert into public.chain_markets (market, market_id, address)
@@ -4304,6 +4341,7 @@ begin
             coalesce(sum(t.amount) filter (where not t.is_buy), 0), count(*)
         from trades as t
         group by t.market, t.wallet
+        order by t.market, t.wallet
         on conflict (market, wallet) do update
         set shares_yes = p.shares_yes + excluded.shares_yes,
             shares_no = p.shares_no + excluded.shares_no,
@@ -4331,26 +4369,28 @@ begin
     from traded as t
     where m.market = t.market;
 
-    insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
-    select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true
-    from unnest(p_rows) as r
-    where r.event_type = 'WinningsClaimed' and r.market is not null
-    group by r.market, r.wallet
-    on conflict (market, wallet) do update
-    set claimed = p.claimed + excluded.claimed, has_claimed = true;
-
-    insert into public.chain_votes as v (market, wallet, kind, vote, voted_at, vote_order)
-    select distinct on (r.market, r.wallet, r.event_type) r.market, r.wallet,
-        case r.event_type when 'DisputeVoteSubmitted' then 'dispute' else 'proposal' end,
-        (r.data ->> 'vote')::boolean, to_timestamp((r.data ->> 'timestamp')::double precision),
-        array[r.slot, r.tx_index, r.ordinal]
-    from unnest(p_rows) as r
-    where r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted')
-    order by r.market, r.wallet, r.event_type, r.slot, r.tx_index, r.ordinal
-    on conflict (market, wallet, kind) do update
-    set vote = excluded.vote, voted_at = excluded.voted_at, vote_order = excluded.vote_order
-    where excluded.vote_order < v.vote_order;
-
+    if v_claims then
+        insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
+        select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true
+        from unnest(p_rows) as r
+        where r.event_type = 'WinningsClaimed' and r.market is not null
+        group by r.market, r.wallet
+        on conflict (market, wallet) do update
+        set claimed = p.claimed + excluded.claimed, has_claimed = true;
+    end if;
+    if v_votes then
+        insert into public.chain_votes as v (market, wallet, kind, vote, voted_at, vote_order)
+        select distinct on (r.market, r.wallet, r.event_type) r.market, r.wallet,
+            case r.event_type when 'DisputeVoteSubmitted' then 'dispute' else 'proposal' end,
+            (r.data ->> 'vote')::boolean, to_timestamp((r.data ->> 'timestamp')::double precision),
+            array[r.slot, r.tx_index, r.ordinal]
+        from unnest(p_rows) as r
+        where r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted')
+        order by r.market, r.wallet, r.event_type, r.slot, r.tx_index, r.ordinal
+        on conflict (market, wallet, kind) do update
+        set vote = excluded.vote, voted_at = excluded.voted_at, vote_order = excluded.vote_order
+        where excluded.vote_order < v.vote_order;
+    end if;
     if v_configs then
         perform public.project_chain_config();
     end if;
@@ -6384,7 +6424,7 @@ CREATE TABLE public.chain_incomplete (
 );
 
 CREATE TABLE public.chain_markets (
-    market text NOT NULL,
+    market text NOT NULL COLLATE pg_catalog."C",
     market_id uuid NOT NULL,
     creator text,
     state text DEFAULT 'PROPOSED'::text NOT NULL,
@@ -6417,11 +6457,12 @@ CREATE TABLE public.chain_markets (
     base_order bigint[] DEFAULT '{0,0,0}'::bigint[] NOT NULL,
     base_yes numeric(20,0) DEFAULT 0 NOT NULL,
     base_no numeric(20,0) DEFAULT 0 NOT NULL
-);
+)
+WITH (fillfactor='50');
 
 CREATE TABLE public.chain_positions (
-    market text NOT NULL,
-    wallet text NOT NULL,
+    market text NOT NULL COLLATE pg_catalog."C",
+    wallet text NOT NULL COLLATE pg_catalog."C",
     shares_yes numeric(40,0) DEFAULT 0 NOT NULL,
     shares_no numeric(40,0) DEFAULT 0 NOT NULL,
     paid numeric(40,0) DEFAULT 0 NOT NULL,
@@ -6429,7 +6470,8 @@ CREATE TABLE public.chain_positions (
     trades integer DEFAULT 0 NOT NULL,
     claimed numeric(40,0) DEFAULT 0 NOT NULL,
     has_claimed boolean DEFAULT false NOT NULL
-);
+)
+WITH (fillfactor='60');
 
 CREATE VIEW public.chain_trades WITH (security_invoker='true') AS
  SELECT signature,
@@ -6467,7 +6509,7 @@ CREATE TABLE public.chain_transactions (
 );
 
 CREATE TABLE public.chain_votes (
-    market text NOT NULL,
+    market text NOT NULL COLLATE pg_catalog."C",
     wallet text NOT NULL,
     kind text NOT NULL,
     vote boolean NOT NULL,
@@ -8143,6 +8185,9 @@ REVOKE ALL ON FUNCTION public.batch_refusal(p_place integer, p_code text, p_mess
 
 REVOKE ALL ON FUNCTION public.batch_results(p_orders public.order_draft[], p_order_ids uuid[], p_refusals jsonb, p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.begin_indexing(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_indexing(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[]) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) TO presage_worker;
 
@@ -8159,13 +8204,19 @@ REVOKE ALL ON FUNCTION public.cash_account(p_user_id uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.cast_vote(p_market_id uuid, p_kind text, p_vote boolean, p_vote_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.cast_vote(p_market_id uuid, p_kind text, p_vote boolean, p_vote_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
+REVOKE ALL ON FUNCTION public.chain_config_facts(p_slot bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.chain_config_facts(p_slot bigint) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.chain_facts(p_event_type text, p_data jsonb, p_order bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.chain_market_facts(p_markets text[], p_slot bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.chain_markets_at(p_markets text[], p_slot bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.chain_markets_at(p_markets text[], p_slot bigint) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.chain_payout(p_outcome boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_slot bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_since timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.chain_window_s() FROM PUBLIC;
 
@@ -8309,8 +8360,8 @@ REVOKE ALL ON FUNCTION public.fresh_rate(p_base text, p_quote text, p_now timest
 REVOKE ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) TO presage_worker;
 
-REVOKE ALL ON FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_slots bigint[], p_indexes integer[], p_times bigint[], p_types text[], p_of_markets text[], p_wallets text[], p_data jsonb[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_slots bigint[], p_indexes integer[], p_times bigint[], p_types text[], p_of_markets text[], p_wallets text[], p_data jsonb[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) TO presage_worker;
+REVOKE ALL ON FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_request_id text, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.keep_audit_log() FROM PUBLIC;
 
@@ -8413,7 +8464,7 @@ REVOKE ALL ON FUNCTION public.project_chain_markets(p_markets text[]) FROM PUBLI
 
 GRANT SELECT ON TABLE public.chain_events TO presage_api;
 GRANT SELECT ON TABLE public.chain_events TO presage_admin;
-GRANT SELECT ON TABLE public.chain_events TO presage_worker;
+GRANT SELECT,INSERT ON TABLE public.chain_events TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.project_events(p_rows public.chain_events[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -8607,6 +8658,7 @@ GRANT SELECT ON TABLE public.chain_config TO presage_worker;
 
 GRANT SELECT ON TABLE public.chain_cursors TO presage_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.chain_cursors TO presage_worker;
+GRANT SELECT ON TABLE public.chain_cursors TO presage_api;
 
 GRANT SELECT ON TABLE public.chain_incomplete TO presage_admin;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_incomplete TO presage_worker;

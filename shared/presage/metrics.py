@@ -122,6 +122,16 @@ METRICS: tuple[Metric, ...] = (
         panel="Chain",
     ),
     Metric(
+        name="Discrepancies",
+        meaning="fields that differed from the chain's accounts",
+        panel="Chain",
+    ),
+    Metric(
+        name="MissedTransactions",
+        meaning="transactions that no delivery brought",
+        panel="Chain",
+    ),
+    Metric(
         name="VoteLatency",
         meaning="from a vote to the count that has it (largest)",
         panel="Markets",

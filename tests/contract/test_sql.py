@@ -69,6 +69,9 @@ def _numbered(query: Query) -> str:
 def test_every_query_prepares(domain: str, query: Query, module_database: Database) -> None:
     assert query.description, domain
     with module_database.connect() as connection:
+        if query.sql.startswith("copy "):  # which takes no parameters, and no PREPARE
+            with connection.cursor().copy(_numbered(query).encode()):
+                return
         connection.execute(f"prepare checked as {_numbered(query)}".encode())
 
 

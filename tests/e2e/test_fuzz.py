@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from infra.local import operations
 from infra.local.client import ApiClient, Wallet
 from infra.local.clock import set_clock
-from infra.local.stack import ANY_PORTS, Stack
+from infra.local.stack import ANY_PORTS, PROGRAM_ID, Stack
 from presage.routes import ROUTES
 
 SCHEMA = schemathesis.openapi.from_path(Path(__file__).resolve().parents[2] / "openapi.json")
@@ -104,7 +104,7 @@ class World:
 
     def token(self, stem: str) -> str:
         """What opens a route: a session, or the operators' secret."""
-        if ROUTES[stem].auth == "qstash":
+        if ROUTES[stem].zone == "worker":
             return CRON_SECRET
         self.tick()
         with ApiClient(self.base_url).sign_in(ADMIN) as client:
@@ -128,6 +128,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         env={
             "BOOTSTRAP_ADMIN": ADMIN.address,
             "CRON_SECRET": CRON_SECRET,
+            "HELIUS_WEBHOOK_SECRET": f"Bearer {CRON_SECRET}",
+            "ZMART_PROGRAM_ID": PROGRAM_ID,
             "BINANCE_URL": "http://127.0.0.1:9",
             "COINBASE_URL": "http://127.0.0.1:9",
             "BINANCE_P2P_URL": "http://127.0.0.1:9",

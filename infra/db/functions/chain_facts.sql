@@ -1,6 +1,7 @@
 -- Why: what one event says of its market, by the columns of chain_markets: the projection is the
 -- latest word on each in chain order. `aggregate_dispute_votes` ends a dispute: the proposed outcome
 -- is open again, or the market is final without an outcome. Recorded votes do not approve a proposal.
+-- What an account held says it by the columns' names; its shares hold every trade before.
 create or replace function public.chain_facts(p_event_type text, p_data jsonb, p_order bigint[])
 returns jsonb
 language sql stable set search_path = ''
@@ -35,11 +36,12 @@ as $$
             'was_disputed', p_data -> 'was_disputed')
         when 'MarketCancelled' then jsonb_build_object('state', 'CANCELLED', 'cancelled_at', t.at)
         when 'MarketObserved' then
-            jsonb_strip_nulls(p_data - array['market_id', 'timestamp', 'proposed_outcome',
-                'final_outcome'])
+            jsonb_strip_nulls(p_data - array['market_id', 'timestamp', 'shares_yes', 'shares_no'])
             || jsonb_build_object(
                 'proposed_outcome', p_data -> 'proposed_outcome',
                 'final_outcome', p_data -> 'final_outcome',
+                'base_yes', p_data -> 'shares_yes',
+                'base_no', p_data -> 'shares_no',
                 'base_order', p_order)
         else '{}'
     end

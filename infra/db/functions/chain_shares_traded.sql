@@ -1,6 +1,8 @@
--- Why: the shares that trades after a place in chain order, up to a slot, added to a market.
-create or replace function public.chain_shares_traded(p_market text, p_after bigint[], p_slot bigint)
-returns table (yes numeric, no numeric)
+-- Why: the shares that trades after a place in chain order added to a market. p_since is a time that
+-- no such trade is before: the index is by time.
+create or replace function public.chain_shares_traded(
+    p_market text, p_after bigint[], p_since timestamptz
+) returns table (yes numeric, no numeric)
 language sql stable set search_path = ''
 as $$
     select coalesce(sum(t.shares) filter (where t.is_yes), 0),
@@ -11,7 +13,7 @@ as $$
                 * (e.data ->> 'shares')::numeric as shares
         from public.chain_events as e
         where e.market = p_market and e.event_type in ('SharesBought', 'SharesSold')
-          and array[e.slot, e.tx_index, e.ordinal] > p_after and e.slot <= p_slot
+          and array[e.slot, e.tx_index, e.ordinal] > p_after and e.block_time >= p_since
     ) as t
 $$;
-revoke execute on function public.chain_shares_traded(text, bigint[], bigint) from public;
+revoke execute on function public.chain_shares_traded(text, bigint[], timestamptz) from public;

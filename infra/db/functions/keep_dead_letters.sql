@@ -1,5 +1,5 @@
 -- Why: one place knows when a failed item is tried again. p_letters is [{item, error, payload}],
--- an item once. A new failure comes again after 5 minutes; one of a retry that was due after 10,
+-- an item once; a payload stays unless another one is given. A new failure comes again after 5 minutes; one of a retry that was due after 10,
 -- then 20, and after the third it waits for an admin. What failed although it was not due, or is
 -- under review, is counted and its time stays. Minutes are cut off, so that a workflow of every five
 -- minutes meets its item in the next run and not in the one after. What was resolved or discarded
@@ -24,7 +24,8 @@ begin
     order by l.item
     on conflict (workflow, item) do update
     set (error, payload, failures, retries, status, next_attempt_at, reason, updated_at) = (
-        select excluded.error, excluded.payload, d.failures + 1, n.retries,
+        select excluded.error, case excluded.payload when '{}' then d.payload else excluded.payload end,
+            d.failures + 1, n.retries,
             case when n.is_review then 'manual_review' else 'pending' end,
             case when n.is_review then null
                  when n.is_counted then date_trunc('minute', p_now)

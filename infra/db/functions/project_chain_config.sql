@@ -8,15 +8,7 @@ begin
     insert into public.chain_config
     select c.*
     from (
-        select jsonb_object_agg(l.key, l.value) || '{"is_only": true}' as facts
-        from (
-            select distinct on (f.key) f.key, f.value
-            from public.chain_events as e
-            cross join lateral jsonb_each(e.data) as f
-            where e.event_type in ('ConfigUpdated', 'GlobalConfigInitialized',
-                'ProtocolPauseStatusChanged', 'ConfigObserved')
-            order by f.key, e.slot desc, e.tx_index desc, e.ordinal desc
-        ) as l
+        select public.chain_config_facts(9223372036854775807) || '{"is_only": true}' as facts
     ) as t
     cross join lateral jsonb_populate_record(null::public.chain_config, t.facts) as c
     where t.facts is not null;

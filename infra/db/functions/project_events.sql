@@ -11,14 +11,18 @@ declare
     v_touched text[];
     v_moved   text[];
     v_configs boolean;
+    v_claims  boolean;
+    v_votes   boolean;
 begin
     select array_agg(distinct r.market),
         array_agg(distinct r.market) filter (where r.event_type not in ('SharesBought', 'SharesSold',
             'WinningsClaimed', 'ProposalVoteSubmitted', 'DisputeVoteSubmitted',
             'LiquidityWithdrawn', 'Unknown')),
         bool_or(r.event_type in ('ConfigUpdated', 'GlobalConfigInitialized',
-            'ProtocolPauseStatusChanged', 'ConfigObserved'))
-    into v_touched, v_moved, v_configs
+            'ProtocolPauseStatusChanged', 'ConfigObserved')),
+        bool_or(r.event_type = 'WinningsClaimed'),
+        bool_or(r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted'))
+    into v_touched, v_moved, v_configs, v_claims, v_votes
     from unnest(p_rows) as r;
 
     insert into public.chain_markets (market, market_id, address)
@@ -48,6 +52,7 @@ begin
             coalesce(sum(t.amount) filter (where not t.is_buy), 0), count(*)
         from trades as t
         group by t.market, t.wallet
+        order by t.market, t.wallet
         on conflict (market, wallet) do update
         set shares_yes = p.shares_yes + excluded.shares_yes,
             shares_no = p.shares_no + excluded.shares_no,
@@ -75,26 +80,28 @@ begin
     from traded as t
     where m.market = t.market;
 
-    insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
-    select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true
-    from unnest(p_rows) as r
-    where r.event_type = 'WinningsClaimed' and r.market is not null
-    group by r.market, r.wallet
-    on conflict (market, wallet) do update
-    set claimed = p.claimed + excluded.claimed, has_claimed = true;
-
-    insert into public.chain_votes as v (market, wallet, kind, vote, voted_at, vote_order)
-    select distinct on (r.market, r.wallet, r.event_type) r.market, r.wallet,
-        case r.event_type when 'DisputeVoteSubmitted' then 'dispute' else 'proposal' end,
-        (r.data ->> 'vote')::boolean, to_timestamp((r.data ->> 'timestamp')::double precision),
-        array[r.slot, r.tx_index, r.ordinal]
-    from unnest(p_rows) as r
-    where r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted')
-    order by r.market, r.wallet, r.event_type, r.slot, r.tx_index, r.ordinal
-    on conflict (market, wallet, kind) do update
-    set vote = excluded.vote, voted_at = excluded.voted_at, vote_order = excluded.vote_order
-    where excluded.vote_order < v.vote_order;
-
+    if v_claims then
+        insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
+        select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true
+        from unnest(p_rows) as r
+        where r.event_type = 'WinningsClaimed' and r.market is not null
+        group by r.market, r.wallet
+        on conflict (market, wallet) do update
+        set claimed = p.claimed + excluded.claimed, has_claimed = true;
+    end if;
+    if v_votes then
+        insert into public.chain_votes as v (market, wallet, kind, vote, voted_at, vote_order)
+        select distinct on (r.market, r.wallet, r.event_type) r.market, r.wallet,
+            case r.event_type when 'DisputeVoteSubmitted' then 'dispute' else 'proposal' end,
+            (r.data ->> 'vote')::boolean, to_timestamp((r.data ->> 'timestamp')::double precision),
+            array[r.slot, r.tx_index, r.ordinal]
+        from unnest(p_rows) as r
+        where r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted')
+        order by r.market, r.wallet, r.event_type, r.slot, r.tx_index, r.ordinal
+        on conflict (market, wallet, kind) do update
+        set vote = excluded.vote, voted_at = excluded.voted_at, vote_order = excluded.vote_order
+        where excluded.vote_order < v.vote_order;
+    end if;
     if v_configs then
         perform public.project_chain_config();
     end if;

@@ -71,6 +71,15 @@ alter table chain_markets
     alter column shares_no set default 0,
     alter column shares_no set not null;
 
+-- Rows that change with every trade stay on their page.
+alter table chain_markets set (fillfactor = 50);
+alter table chain_markets alter column market type text collate "C";
+alter table chain_positions set (fillfactor = 60);
+alter table chain_positions
+    alter column market type text collate "C",
+    alter column wallet type text collate "C";
+alter table chain_votes alter column market type text collate "C";
+
 -- The first vote counts, whichever is indexed first.
 alter table chain_votes add column vote_order bigint[] not null default '{0,0,0}';
 create index chain_votes_of_wallet on chain_votes (wallet);

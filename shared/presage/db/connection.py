@@ -120,11 +120,33 @@ def run(call: Call, statements: list[Statement[Any]]) -> list[list[Any]]:
     ]
 
 
+def load[RowT](
+    call: Call,
+    first: Statement[RowT],
+    copy: Query,
+    lines: Callable[[list[RowT]], str],
+    last: list[Statement[Any]],
+) -> list[list[Any]]:
+    """One transaction with a COPY in it: a statement, COPY of the lines that its rows leave, more.
+
+    That is three flushes and no statement a row; `lines` may be asked more than once. Answers the
+    rows of `last`.
+
+    Raises:
+        PresageError: as `run`.
+    """
+    return _retried(lambda: _load(call, first, copy, lines, last))
+
+
 def _attempt(call: Call, statements: list[Statement[Any]]) -> list[psycopg.Cursor[Any]]:
+    return _retried(lambda: _flush(call, statements))
+
+
+def _retried[ResultT](work: Callable[[], ResultT]) -> ResultT:
     attempt = 0
     while True:
         try:
-            return _flush(call, statements)
+            return work()
         except psycopg.Error as error:
             attempt += 1
             if attempt <= RETRIES and _is_safe_to_retry(error):
@@ -146,23 +168,56 @@ def _is_safe_to_retry(error: psycopg.Error) -> bool:
 
 def _flush(call: Call, statements: list[Statement[Any]]) -> list[psycopg.Cursor[Any]]:
     connection = _connection(call.zone)
-    actor = str(call.actor.user_id) if call.actor else ""
-    usual = "WORKER_STATEMENT_TIMEOUT_MS" if call.zone == "worker" else "STATEMENT_TIMEOUT_MS"
-    timeout_ms = str(call.statement_timeout_ms or config.get(usual))
-    cursors: list[psycopg.Cursor[Any]] = []
     try:
         with connection.pipeline():
-            connection.execute(_SET_ACTOR, (actor, timeout_ms))
-            for query, row, params in statements:
-                factory: Callable[..., Any] = class_row(row) if row else tuple_row
-                cursor = connection.cursor(row_factory=factory)
-                cursor.execute(query.sql, params)
-                cursors.append(cursor)
+            connection.execute(_SET_ACTOR, _actor(call))
+            return [_execute(connection, statement) for statement in statements]
     except psycopg.OperationalError:
         if connection.broken:
             connection.close()
         raise
-    return cursors
+
+
+def _load[RowT](
+    call: Call,
+    first: Statement[RowT],
+    copy: Query,
+    lines: Callable[[list[RowT]], str],
+    last: list[Statement[Any]],
+) -> list[list[Any]]:
+    connection = _connection(call.zone)
+    try:
+        with connection.pipeline():
+            connection.execute("begin")
+            connection.execute(_SET_ACTOR, _actor(call))
+            found = _execute(connection, first)
+        if block := lines(found.fetchall()):
+            with connection.cursor().copy(copy.sql.removesuffix(";")) as stream:
+                stream.write(block)
+        with connection.pipeline():
+            cursors = [_execute(connection, statement) for statement in last]
+            connection.execute("commit")
+        return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+    except psycopg.Error:
+        if connection.broken:
+            connection.close()
+        else:
+            connection.rollback()
+        raise
+
+
+def _actor(call: Call) -> tuple[str, str]:
+    actor = str(call.actor.user_id) if call.actor else ""
+    usual = "WORKER_STATEMENT_TIMEOUT_MS" if call.zone == "worker" else "STATEMENT_TIMEOUT_MS"
+    return actor, str(call.statement_timeout_ms or config.get(usual))
+
+
+def _execute(connection: psycopg.Connection[Any], statement: Statement[Any]) -> psycopg.Cursor[Any]:
+    query, row, params = statement
+    factory: Callable[..., Any] = class_row(row) if row else tuple_row
+    cursor = connection.cursor(row_factory=factory)
+    cursor.execute(query.sql, params)
+    return cursor
 
 
 def _translate(error: psycopg.Error) -> PresageError | psycopg.Error:

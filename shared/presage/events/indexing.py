@@ -4,7 +4,7 @@ import base64
 import functools
 import hashlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,8 @@ import orjson
 from presage import clock, config, metrics
 from presage.call import Call
 from presage.chain import programme
-from presage.db import connection
+from presage.db import connection, queries
 from presage.db.connection import Statement
-from presage.db.queries import beside
 from presage.events.models import DeliveryIndexed
 from presage.events.transactions import (
     UNKNOWN,
@@ -23,17 +22,23 @@ from presage.events.transactions import (
     Row,
     Transaction,
     read_transaction,
+    watched,
 )
 
 # Bytes that could not be read are tried again by this workflow, and then wait for an admin.
 RECONCILIATION = "event_reconciliation"
+_NULL = "\\N"
 MALFORMED = "malformed:"
-_queries = beside(__file__)
+_queries = queries.beside(__file__)
 
 
 @dataclass(frozen=True)
-class _Indexed:
-    indexed: int
+class _Place:
+    place: int
+
+
+@dataclass(frozen=True)
+class _Changed:
     changed: list[uuid.UUID]
 
 
@@ -104,19 +109,19 @@ def read_delivery(body: bytes) -> Batch:
         return Batch(malformed=[Malformed(body, "The delivery is not JSON.")])
     if not isinstance(raw, list):
         return Batch(malformed=[Malformed(body, "The delivery is not an array.")])
-    batch = Batch()
+    batch, ours = Batch(), watched()
     for one in raw:
         try:
-            batch.transactions.append(read_transaction(one))
+            batch.transactions.append(read_transaction(one, ours))
         except MalformedTransactionError as error:
             batch.malformed.append(Malformed(orjson.dumps(one), str(error)))
     return batch
 
 
-def index(call: Call, batch: Batch) -> int:
-    """Keep and project what was read, in one transaction; how many events are new."""
-    rows = batch.rows
-    statements: list[Statement[Any]] = []
+def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
+    """Keep and project what was read, in one transaction with others; how many events are new."""
+    rows = _once(batch.rows)
+    statements = [*beside]
     if batch.malformed:
         metrics.count("MalformedTransactions", len(batch.malformed))
         statements.append(_dead_letters(call, batch.malformed))
@@ -126,49 +131,79 @@ def index(call: Call, batch: Batch) -> int:
     if unknown := sum(row.event_type == UNKNOWN for row in rows):
         metrics.count("UnknownEvents", unknown)
     if rows:
-        statements.append((_queries["index_events"], _Indexed, _columns(call, rows)))
-    if not statements:
-        return 0
-    results = connection.run(call, statements)
-    done: list[_Indexed] = results[-1] if rows else []
-    for one in done:
-        if one.changed:
-            call.changed_tags += ["markets", *(f"market:{market}" for market in one.changed)]
-        return one.indexed
+        return _keep(call, rows, statements)
+    if statements:
+        connection.run(call, statements)
     return 0
 
 
-def _columns(call: Call, rows: Sequence[Row]) -> dict[str, object]:
-    """The rows as arrays in Postgres' own notation: psycopg is slow at adapting long lists."""
-    signatures, ordinals, slots, indexes, times, types, markets, wallets, data = zip(
-        *rows, strict=True
-    )
-    known = [_address_of(config.get("ZMART_PROGRAM_ID"), market) for market in {*markets} - {None}]
-    return {
+def _once(rows: Iterable[Row]) -> list[Row]:
+    """Each event once: a delivery may hold a transaction twice."""
+    return list({row[:2]: row for row in rows}.values())
+
+
+def _keep(call: Call, rows: list[Row], beside: list[Statement[Any]]) -> int:
+    signatures, ordinals = ([row[at] for row in rows] for at in (0, 1))
+    known = [
+        _address_of(config.get("ZMART_PROGRAM_ID"), market)
+        for market in {row.market for row in rows}
+        if market is not None
+    ]
+    markets = _array(market for market, _, _ in known)
+    named = {
         "signatures": _array(signatures),
         "ordinals": _array(ordinals),
-        "slots": _array(slots),
-        "indexes": _array(indexes),
-        "times": _array(times),
-        "types": _array(types),
-        "of_markets": _array(one or "NULL" for one in markets),
-        "wallets": _array(one or "NULL" for one in wallets),
-        "data": _array(_quoted(one) for one in data),
-        "markets": _array(market for market, _, _ in known),
+        "markets": markets,
         "market_ids": _array(market_id for _, market_id, _ in known),
         "addresses": _array(address for _, _, address in known),
+    }
+    project: dict[str, object] = {
+        "markets": markets,
         "request_id": call.request_id,
         "now": call.now,
     }
+    fresh: list[Row] = []
+
+    def lines(places: list[_Place]) -> str:
+        nonlocal fresh
+        here = {one.place for one in places}
+        fresh = [row for place, row in enumerate(rows) if place not in here]
+        project["signatures"] = _array(row.signature for row in fresh)
+        project["ordinals"] = _array(row.ordinal for row in fresh)
+        now = call.now.isoformat()
+        return "".join([_line(row, now) for row in fresh])
+
+    *_, [done] = connection.load(
+        call,
+        (_queries["begin_indexing"], _Place, named),
+        _queries["copy_events"],
+        lines,
+        [*beside, (_queries["index_events"], _Changed, project)],
+    )
+    if done.changed:
+        call.changed_tags += ["markets", *(f"market:{market}" for market in done.changed)]
+    return len(fresh)
+
+
+def _line(row: Row, now: str) -> str:
+    """An event as a line of COPY's text format."""
+    signature, ordinal, slot, tx_index, time_s, event_type, market, wallet, data = row
+    if "\\" in data:
+        data = data.replace("\\", "\\\\")
+    return (
+        f"{signature}\t{ordinal}\t{slot}\t{tx_index}\t{_moment(time_s)}\t{event_type}"
+        f"\t{market or _NULL}\t{wallet or _NULL}\t{data}\t{now}\n"
+    )
+
+
+@functools.lru_cache(maxsize=10_000)
+def _moment(unix_s: int) -> str:
+    return clock.from_ms(1000 * unix_s).isoformat()
 
 
 def _array(parts: Iterable[object]) -> str:
+    """An array in Postgres' own notation: psycopg is slow at adapting long lists."""
     return "{" + ",".join(map(str, parts)) + "}"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 @functools.lru_cache(maxsize=10_000)

@@ -8,6 +8,7 @@ incomplete, and what was read before it stands.
 """
 
 import binascii
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -22,14 +23,15 @@ MAX_BASE58_CHARS = 4_000
 _HEAD_BYTES = len(EMIT_CPI_TAG)
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _DIGITS = {char: value for value, char in enumerate(_BASE58)}
-_LINE = re.compile(
-    r"Program (?:"
-    r"(?P<id>[1-9A-HJ-NP-Za-km-z]{32,44}) "
+_CALL = re.compile(
+    r"Program (?P<id>[1-9A-HJ-NP-Za-km-z]{32,44}) "
     r"(?:invoke \[(?P<depth>[1-9][0-9]{0,3})\]|success|failed: [^\n]*)"
-    r"|data: (?P<data>[A-Za-z0-9+/= ]*))"
 )
 _TRUNCATED = "Log truncated"
 _DATA = "Program data: "
+_MESSAGE = "Program log: "
+
+type Call = tuple[str, int]  # whose, and how deep it begins; 0 ends it
 
 
 class Found(NamedTuple):
@@ -55,28 +57,37 @@ def read_logs(lines: Iterable[str], programme: str) -> Reading:
     found: list[Found] = []
     stack: list[str] = []
     for line in lines:
-        match = _LINE.fullmatch(line)
-        if match is None:
+        if line.startswith(_MESSAGE):
+            continue
+        is_sound = True
+        if line.startswith(_DATA):
             # No runtime writes a data line that is not in full of base64.
-            is_ours = line.startswith(_DATA) and stack[-1:] == [programme]
-            is_sound = line != _TRUNCATED and not is_ours
-        elif (data := match["data"]) is None:
-            is_sound = _follow(stack, match)
-        else:
-            is_sound = stack[-1:] != [programme] or _take(found, data)
+            is_ours = bool(stack) and stack[-1] == programme
+            is_sound = not is_ours or _take(found, line[len(_DATA) :])
+        elif (call := _call(line)) is not None:
+            is_sound = _follow(stack, call)
+        elif line == _TRUNCATED:
+            is_sound = False
         if not is_sound:
             return Reading(found, is_complete=False)
     return Reading(found, is_complete=not stack)
 
 
-def _follow(stack: list[str], match: re.Match[str]) -> bool:
+@functools.lru_cache(maxsize=4096)  # the same few lines come again and again
+def _call(line: str) -> Call | None:
+    """The invocation that a line begins or ends, None for any other line."""
+    match = _CALL.fullmatch(line)
+    return match and (match["id"], int(match["depth"] or 0))
+
+
+def _follow(stack: list[str], call: Call) -> bool:
     """Begin or end an invocation; False when the logs contradict themselves."""
-    who, depth = match["id"], match["depth"]
-    if depth is None:
+    who, depth = call
+    if depth == 0:
         return bool(stack) and stack.pop() == who
-    if depth == "1":
+    if depth == 1:
         stack.clear()
-    elif int(depth) != len(stack) + 1:
+    elif depth != len(stack) + 1:
         return False
     stack.append(who)
     return True
@@ -85,12 +96,14 @@ def _follow(stack: list[str], match: re.Match[str]) -> bool:
 def _take(found: list[Found], data: str) -> bool:
     """Add the event of a data line of ours; False when it is not base64."""
     try:
+        if " " not in data:
+            found.append(_decoded(len(found), binascii.a2b_base64(data, strict_mode=True)))
+            return True
         slices = [binascii.a2b_base64(part, strict_mode=True) for part in data.split(" ")]
-    except binascii.Error:
+    except (binascii.Error, ValueError):  # a text that is not ASCII is the second
         return False
-    one = _decoded(len(found), slices[0])
     # `emit!` writes one slice: several are something else.
-    found.append(one if len(slices) == 1 else one._replace(event=None, data=b"".join(slices)))
+    found.append(Found(len(found), None, b"".join(slices)))
     return True
 
 

@@ -1,12 +1,21 @@
--- name: index_events
--- Keep a delivery's events and project the new ones.
-select indexed, changed
-from public.index_events(
-    %(signatures)s::text[], %(ordinals)s::integer[], %(slots)s::bigint[], %(indexes)s::integer[],
-    %(times)s::bigint[], %(types)s::text[], %(of_markets)s::text[], %(wallets)s::text[],
-    %(data)s::jsonb[], %(markets)s::text[], %(market_ids)s::uuid[], %(addresses)s::text[],
-    %(request_id)s, %(now)s
+-- name: begin_indexing
+-- Begin to keep a delivery's events; the places of those that are here already.
+select place
+from public.begin_indexing(
+    %(signatures)s::text[], %(ordinals)s::integer[], %(markets)s::text[], %(market_ids)s::uuid[],
+    %(addresses)s::text[]
 );
+
+-- name: copy_events
+-- Keep events, all in one statement.
+copy public.chain_events (signature, ordinal, slot, tx_index, block_time, event_type, market, wallet,
+    data, received_at) from stdin;
+
+-- name: index_events
+-- Project the events that were kept.
+select public.index_events(
+    %(signatures)s::text[], %(ordinals)s::integer[], %(markets)s::text[], %(request_id)s, %(now)s
+) as changed;
 
 -- name: keep_malformed
 -- Keep what could not be read, with its bytes.
@@ -122,3 +131,81 @@ from (
      where e.signature >= %(q)s and e.signature < %(q)s || '~' limit %(most)s)
     limit %(most)s
 ) as n;
+
+-- name: find_cursor
+-- How far the chain's history has been fetched.
+select slot, signature from public.chain_cursors where programme = %(programme)s;
+
+-- name: move_cursor
+-- Say how far the chain's history has been fetched, and that it was looked at; never back.
+insert into public.chain_cursors as c (programme, slot, signature, updated_at)
+values (%(programme)s, %(slot)s, %(signature)s, %(now)s)
+on conflict (programme) do update
+set slot = greatest(c.slot, excluded.slot),
+    signature = case when excluded.slot >= c.slot then excluded.signature else c.signature end,
+    updated_at = excluded.updated_at;
+
+-- name: list_known
+-- Which of these transactions are here already, or are to be fetched again anyway.
+select t.signature
+from unnest(%(signatures)s::text[]) as t (signature)
+where exists (select from public.chain_events as e
+              where e.signature = t.signature collate "C")
+   or exists (select from public.chain_incomplete as i where i.signature = t.signature);
+
+-- name: list_incomplete
+-- Transactions to be fetched again.
+select signature, slot, attempts from public.chain_incomplete
+where next_attempt_at <= %(now)s
+order by next_attempt_at, signature
+limit %(limit)s;
+
+-- name: drop_incomplete
+-- A transaction has been fetched again, or for the last time.
+delete from public.chain_incomplete where signature = %(signature)s;
+
+-- name: put_off_incomplete
+-- A transaction could not be fetched again, or is as it was.
+update public.chain_incomplete
+set attempts = attempts + 1, next_attempt_at = %(next_attempt_at)s
+where signature = %(signature)s;
+
+-- name: list_due_malformed
+-- What could not be read and is due again.
+select item, payload ->> 'base64' as body from public.dead_letters
+where workflow = %(workflow)s and status = 'pending' and next_attempt_at <= %(now)s
+  and item like 'malformed:%%'
+order by item
+limit %(limit)s;
+
+-- name: list_live_markets
+-- Markets that can still change, by their id on chain.
+select market, address from public.chain_markets
+where state not in ('FINALIZED', 'CANCELLED') and address is not null
+  and (%(after)s::text is null or market > %(after)s::text collate "C")
+order by market
+limit %(limit)s;
+
+-- name: markets_at
+-- Markets as what was indexed tells them at a slot.
+select market, market_id, state, shares_yes, shares_no, b_parameter, as_of
+from public.chain_markets_at(%(markets)s::text[], %(slot)s);
+
+-- name: config_at
+-- What holds for every market, as what was indexed tells it at a slot; JSON.
+select coalesce(public.chain_config_facts(%(slot)s), '{}')::text as facts;
+
+-- name: keep_discrepancies
+-- Record where what we told differed from an account.
+insert into public.discrepancies (market_id, subject, field, ours, theirs, slot, created_at)
+select d.market_id, d.subject, d.field, d.ours, d.theirs, %(slot)s, %(now)s
+from jsonb_to_recordset(%(found)s::jsonb)
+    as d (market_id uuid, subject text, field text, ours text, theirs text);
+
+-- name: list_chain_discrepancies
+-- The latest differences between what was indexed and the chain's accounts.
+select d.subject, d.field, d.ours, d.theirs, d.slot, d.created_at
+from public.discrepancies as d
+where d.created_at > %(now)s::timestamptz - interval '30 days'
+order by d.id desc
+limit %(limit)s;

@@ -7,6 +7,7 @@ from datetime import datetime
 from presage import clock
 from presage.call import Call
 from presage.db import connection
+from presage.db.connection import Statement
 from presage.db.queries import beside
 from presage.errors import ValidationFailedError
 from presage.events.models import (
@@ -67,6 +68,23 @@ def search_events(call: Call, request: SearchEvents) -> Paged[EventPage]:
         return _page(call, request, market=request.q)
     params = {"q": request.q, "wallets": WALLETS_PER_SEARCH}
     return _answer(call, request, ("search_events", "count_found_events"), params)
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """Where what was indexed differed from an account, whose word was taken."""
+
+    subject: str
+    field: str
+    ours: str | None
+    theirs: str | None
+    slot: int
+    created_at: datetime
+
+
+def discrepancies_statement(call: Call, limit: int) -> Statement[Discrepancy]:
+    """The discrepancies of the last 30 days, newest first."""
+    return (_queries["list_chain_discrepancies"], Discrepancy, {"now": call.now, "limit": limit})
 
 
 def _page(

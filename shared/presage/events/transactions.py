@@ -5,8 +5,7 @@ in hex, an evidence hash as text where it is text. Amounts are in units of 1/1,0
 """
 
 import functools
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, get_type_hints
 
 import orjson
@@ -51,14 +50,13 @@ class Row(NamedTuple):
     data: str
 
 
-@dataclass(frozen=True)
-class Transaction:
+class Transaction(NamedTuple):
     """What a transaction holds for us. Without its place in the block it is not complete."""
 
     signature: str
     slot: int
     block_time_s: int
-    rows: list[Row] = field(default_factory=list)
+    rows: Sequence[Row] = ()
     is_complete: bool = True
     has_failed: bool = False
 
@@ -86,19 +84,19 @@ def _watched(program_id: str) -> Watched:
     return Watched(program_id, str(programme.event_authority()))
 
 
-def read_transaction(raw: object, tx_index: int | None = None) -> Transaction:
+def read_transaction(raw: object, ours: Watched, tx_index: int | None = None) -> Transaction:
     """A transaction's events; `tx_index` is its place in the block where `raw` does not say it.
 
     Raises:
         MalformedTransactionError: it has another shape.
     """
     try:
-        return _read(raw, tx_index)
+        return _read(raw, ours, tx_index)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise MalformedTransactionError(f"{type(error).__name__}: {error}"[:200]) from None
 
 
-def _read(raw: Any, tx_index: int | None) -> Transaction:  # noqa: ANN401 - any JSON
+def _read(raw: Any, ours: Watched, tx_index: int | None) -> Transaction:  # noqa: ANN401 - any JSON
     meta, body = raw["meta"], raw["transaction"]
     signature: str = body["signatures"][0]
     Signature.from_string(signature)
@@ -107,9 +105,9 @@ def _read(raw: Any, tx_index: int | None) -> Transaction:  # noqa: ANN401 - any 
     if meta["err"] is not None:
         return Transaction(signature, slot, time_s, has_failed=True)
     place = raw.get("indexWithinBlock", tx_index)
-    ours = watched()
     lines = meta["logMessages"]
-    reading = read_logs(_texts(lines or ()), ours.programme)
+    "".join(lines or ())  # which only texts can be
+    reading = read_logs(lines or (), ours.programme)
     inner = meta["innerInstructions"]
     found = reading.found
     if inner:
@@ -128,13 +126,6 @@ def _whole(value: object, most: int) -> int:
     return value
 
 
-def _texts(lines: Iterable[object]) -> Iterable[str]:
-    for line in lines:
-        if type(line) is not str:
-            raise TypeError("a log line is not text")
-        yield line
-
-
 def _keys(body: dict[str, Any], meta: dict[str, Any]) -> list[str]:
     """Every account of the transaction, in the order that its instructions count them."""
     loaded = meta.get("loadedAddresses") or {}
@@ -151,21 +142,25 @@ def _row(signature: str, slot: int, place: int, time_s: int, found: Found) -> Ro
         # A programme newer than this code, or a time that no clock can say: kept as it came.
         data = orjson.dumps({"bytes": found.data.hex()}).decode()
         return Row(signature, found.ordinal, slot, place, time_s, UNKNOWN, None, None, data)
-    fields = {name: tell(value) for name, tell, value in zip(*shape.told, event, strict=True)}
+    fields = {
+        name: tell(value) if tell else value
+        for name, tell, value in zip(*shape.told, event, strict=True)
+    }
     market, wallet = fields.get("market_id"), fields.get(shape.actor)
     data = orjson.dumps(fields).decode()
     return Row(signature, found.ordinal, slot, place, time_s, shape.name, market, wallet, data)
 
 
 class _Shape(NamedTuple):
-    """How an event is told: its fields' names, and what makes JSON of each."""
+    """How an event is told: its fields' names, and what makes JSON of each that is none."""
 
     name: str
-    told: tuple[tuple[str, ...], tuple[Callable[[Any], Any], ...]]
+    told: tuple[tuple[str, ...], tuple[Callable[[Any], Any] | None, ...]]
     actor: str
     time_at: int
 
 
+@functools.lru_cache(maxsize=10_000)
 def _key_text(key: bytes) -> str:
     return str(Pubkey(key))
 
@@ -175,19 +170,15 @@ def _hash_text(text: bytes) -> str:
     return text.decode() if text.isalnum() else text.hex()
 
 
-def _as_it_is(value: object) -> object:
-    return value
-
-
 def _shape_of(kind: type[Event]) -> _Shape:
-    told: list[Callable[[Any], Any]] = []
+    told: list[Callable[[Any], Any] | None] = []
     for name, annotation in get_type_hints(kind, include_extras=True).items():
         if name == "market_id":
             told.append(bytes.hex)
         elif annotation == Key:
             told.append(_key_text)
         else:
-            told.append(_hash_text if annotation == Text46 else _as_it_is)
+            told.append(_hash_text if annotation == Text46 else None)
     names = kind._fields
     actor = next((name for name in _ACTORS if name in names), "")
     time_at = next(at for at, name in enumerate(names) if name in _TIMES)

@@ -32,6 +32,7 @@ type AlertType = Literal[
     "exchange_rate_jump",
     "manual_review_required",
     "schedule_stopped",
+    "state_discrepancy",
     "stuck_market",
     "transition_overdue",
     "workflow_failed",
@@ -76,6 +77,11 @@ ALERTS: dict[AlertType, Alert] = {
     "schedule_stopped": Alert(
         meaning="a schedule has not delivered for three periods",
         first_step="`make schedules` with --dry-run shows what is missing or paused",
+    ),
+    "state_discrepancy": Alert(
+        meaning="what was indexed of the chain differed from an account, whose word was taken",
+        first_step="`GET /admin/discrepancies` names the fields; a transaction whose logs were cut"
+        " off explains one, an indexer that is wrong many",
     ),
     "stuck_market": Alert(
         severity="MEDIUM",

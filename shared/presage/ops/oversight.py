@@ -10,6 +10,7 @@ from presage import metrics
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
+from presage.events import service as events
 from presage.ledger import service as ledger
 from presage.ops import alerts
 from presage.paging import decode, encode, moment_of, uuid_of
@@ -85,18 +86,29 @@ def list_workflow_runs(call: Call, request: ListWorkflowRuns) -> Page[WorkflowRu
 
 
 def list_discrepancies(call: Call, request: Nothing) -> Page[DiscrepancyView]:  # noqa: ARG001 - it has no fields
-    """What the books say against themselves at this moment, at most a hundred findings.
+    """What the books say against themselves, and where the chain's accounts said otherwise.
+
+    At most a hundred findings: the books' of this moment, then the chain's of the last 30 days.
 
     Raises:
         UnavailableError: the books are too large to be read within five seconds.
     """
     call.statement_timeout_ms = AUDIT_TIMEOUT_MS
-    found = ledger.audit(call)
-    shown = [
+    broken, differed = connection.run(
+        call, [ledger.audit_statement(), events.discrepancies_statement(call, MAX_DISCREPANCIES)]
+    )
+    found = [
         DiscrepancyView(invariant=one.invariant, subject=one.subject, detail=one.detail)
-        for one in found[:MAX_DISCREPANCIES]
+        for one in broken
+    ] + [
+        DiscrepancyView(
+            invariant="chain_account",
+            subject=f"{one.subject}.{one.field}",
+            detail=f"{one.ours} here, {one.theirs} in slot {one.slot}, {one.created_at:%F %T}",
+        )
+        for one in differed
     ]
-    return Page(shown, Pagination(limit=MAX_DISCREPANCIES, total=len(found)))
+    return Page(found[:MAX_DISCREPANCIES], Pagination(limit=MAX_DISCREPANCIES, total=len(found)))
 
 
 def get_admin_metrics(call: Call, request: Nothing) -> AdminMetrics:  # noqa: ARG001 - it has no fields

@@ -1,6 +1,8 @@
 -- name: ping
--- Whether Postgres answers, and how many connections it holds.
-select count(*)::integer as active_connections
+-- Whether Postgres answers, how many connections it holds, and when the chain was last looked at.
+select count(*)::integer as active_connections,
+    (select c.updated_at from public.chain_cursors as c where c.programme = %(programme)s)
+        as chain_seen_at
 from pg_catalog.pg_stat_activity
 where datname = pg_catalog.current_database();
 

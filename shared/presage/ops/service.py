@@ -2,10 +2,11 @@
 
 import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Literal
 
-from presage import clock, traffic
+from presage import clock, config, traffic
 from presage.adapters import breaker, redis, solana_rpc
 from presage.call import Call
 from presage.db import connection
@@ -18,6 +19,8 @@ from presage.workflows.run import Outcome, Run
 
 _STARTED = time.monotonic()
 BUDGET_MS = 1_000
+# Three periods of event_reconciliation.
+INDEXER_PATIENCE = timedelta(minutes=30)
 CLEAN_CHUNK = 5_000
 _CLEANINGS = (
     "clean_challenges",
@@ -43,28 +46,32 @@ _queries = beside(__file__)
 @dataclass(frozen=True)
 class _Ping:
     active_connections: int
+    chain_seen_at: datetime | None
 
 
 def get_health(call: Call, request: Nothing) -> Health:  # noqa: ARG001 - it has no fields
     """Whether the platform and what it stands on are well, within the clients' own timeouts."""
     call.statement_timeout_ms = BUDGET_MS
-    connections = _ping_database(call)
+    ping = _ping_database(call)
+    connections = ping.active_connections if ping else None
     last_minute = clock.to_ms(call.now) - traffic.MINUTE_MS
     counted = redis.flush(
         [("GET", key) for key in (*traffic.keys(last_minute), breaker.open_key(solana_rpc.NAME))]
     )
     requests, errors = (int(value or 0) for value in counted[:2]) if counted else (None, None)
     chain = _chain_status(is_left_alone=bool(counted and counted[2]))
+    indexer = _indexer_status(call, ping.chain_seen_at if ping else None)
+    is_whole = bool(counted) and "unhealthy" not in {chain, indexer}
     if connections is None:
         call.status = HTTPStatus.SERVICE_UNAVAILABLE
         call.headers["Retry-After"] = "5"
     return Health(
-        status=_overall(connections is not None, is_whole=bool(counted) and chain != "unhealthy"),
+        status=_overall(connections is not None, is_whole=is_whole),
         services=Services(
             database="unhealthy" if connections is None else "healthy",
             redis="healthy" if counted else "unhealthy",
             solana_rpc=chain,
-            event_indexer="not_configured",
+            event_indexer=indexer,
         ),
         metrics=HealthMetrics(
             uptime_seconds=int(time.monotonic() - _STARTED),
@@ -88,6 +95,13 @@ def _chain_status(*, is_left_alone: bool) -> ServiceStatus:
     return "unhealthy" if is_left_alone else "healthy"
 
 
+def _indexer_status(call: Call, seen_at: datetime | None) -> ServiceStatus:
+    """By when the chain's history was last fetched to its end, which deliveries only hasten."""
+    if seen_at is None:
+        return "not_configured"
+    return "healthy" if call.now - seen_at < INDEXER_PATIENCE else "unhealthy"
+
+
 def get_liveness(call: Call, request: Nothing) -> Liveness:  # noqa: ARG001 - nothing to look at
     """Answers although everything else may be down."""
     return Liveness()
@@ -108,9 +122,9 @@ def cleanup(run: Run) -> Outcome:
     return Outcome(counts=counts, next_cursor={"more": True} if run.out_of_time else None)
 
 
-def _ping_database(call: Call) -> int | None:
+def _ping_database(call: Call) -> _Ping | None:
+    params = {"programme": config.get("ZMART_PROGRAM_ID")}
     try:
-        row = connection.fetch_one(call, _queries["ping"], _Ping, {})
+        return connection.fetch_one(call, _queries["ping"], _Ping, params)
     except PresageError:
         return None
-    return row.active_connections if row else None

@@ -32,6 +32,7 @@ SCHEDULED = (
     "dead_letter_retry",
     "schedule_watchdog",
     "chain_confirm",
+    "event_reconciliation",
 )
 _queries = beside(__file__)
 

@@ -21,7 +21,7 @@ THING = "00000000-0000-4000-8000-000000000003"
 SIGNER = "0x" + "b2" * 32
 # These call other services: their own tests start those.
 CALL_OUT = {
-    *("execute_crypto", "update_exchange_rate", "schedule_watchdog", "event_reconciliation"),
+    *("execute_crypto", "update_exchange_rate", "schedule_watchdog"),
     *("group_fast", "group_hourly", "group_daily", "get_ipfs"),
     *(stem for stem, route in ROUTES.items() if route.domain == "chain"),
 }

@@ -84,6 +84,12 @@ EXTRA = {
     "reports": "select day, facts::text, markdown, channels from daily_reports",
     "ticks": "select market_id, from_bps, to_bps, reason, status from tick_changes",
     "anchors": "select market_id, snapshot_date, cid, part, pinned_at is null from ipfs_anchors",
+    # An account is looked at in the slot that it is by then.
+    "chain events": "select signature, ordinal, slot, tx_index, event_type, market, data"
+    " from chain_events where event_type not like '%Observed'",
+    "chain markets": "select * from chain_markets",
+    "chain config": "select * from chain_config",
+    "differences": "select subject, field, ours, theirs from discrepancies",
     "clarifications": "select market_id, count(*) from market_clarifications group by 1",
 }
 

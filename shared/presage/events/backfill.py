@@ -1,0 +1,173 @@
+"""Fetching what no delivery brought: the programme's transactions since the last look.
+
+Only what is final is fetched, newest first. Reading is safe to repeat and in any order, so the mark
+moves once its end is reached, and a run that stops halfway loses nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import batched
+from typing import Any, Self
+
+import orjson
+
+from presage import config, metrics
+from presage.adapters import solana_history
+from presage.adapters.solana_history import MAX_SIGNATURES, Mention
+from presage.adapters.solana_rpc import RefusedError
+from presage.db import connection
+from presage.db.queries import beside
+from presage.events.indexing import Batch, Malformed, index
+from presage.events.transactions import (
+    MalformedTransactionError,
+    Transaction,
+    read_transaction,
+    watched,
+)
+from presage.workflows.run import Run
+
+CHUNK = 50
+INCOMPLETE_PER_RUN = 100
+MAX_ATTEMPTS = 3
+PUT_OFF_S = 600
+_queries = beside(__file__)
+
+
+@dataclass(frozen=True)
+class _Signature:
+    signature: str
+
+
+@dataclass(frozen=True)
+class _Incomplete:
+    signature: str
+    slot: int
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A transaction, and the slot it is in."""
+
+    slot: int
+    signature: str
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Where a walk through the history stopped: the newest that it met, the last that it read."""
+
+    newest: Mark | None = None
+    before: str | None = None
+
+    def as_cursor(self) -> dict[str, Any]:
+        """As the next slice gets it."""
+        newest = [self.newest.slot, self.newest.signature] if self.newest else None
+        return {"newest": newest, "before": self.before}
+
+    @classmethod
+    def of_cursor(cls, cursor: Mapping[str, Any]) -> Self:
+        """Where to go on."""
+        newest = cursor.get("newest")
+        return cls(Mark(*newest) if newest else None, cursor.get("before"))
+
+
+def catch_up(run: Run, walk: Walk, *, least_slot: int = 0) -> Walk | None:
+    """Index every final transaction up to `least_slot` at least; where to go on when time is up.
+
+    Raises:
+        SolanaError: the RPC did not answer; what was indexed stays.
+    """
+    programme = config.get("ZMART_PROGRAM_ID")
+    last = connection.fetch_one(run.call, _queries["find_cursor"], Mark, {"programme": programme})
+    newest, before = walk.newest, walk.before
+    while True:
+        page = solana_history.mentions(
+            programme,
+            before=before,
+            until=last.signature if last else None,
+            least_slot=least_slot,
+        )
+        newest = newest or (Mark(page[0].slot, page[0].signature) if page else last)
+        # A node that has forgotten the mark would go on to the beginning.
+        fresh = [one for one in page if last is None or one.slot >= last.slot]
+        for chunk in batched(fresh, CHUNK, strict=False):
+            if run.out_of_time:
+                return Walk(newest, before)
+            _fetch(run, chunk)
+            before = chunk[-1].signature
+        if len(fresh) < MAX_SIGNATURES:
+            break
+    if newest:
+        moved = {"programme": programme, "slot": newest.slot, "signature": newest.signature}
+        connection.run(run.call, [(_queries["move_cursor"], None, moved | {"now": run.call.now})])
+    return None
+
+
+def fetch_again(run: Run) -> int:
+    """Fetch transactions once more whose logs were cut off; how many are whole now.
+
+    What the chain itself has cut off stays so: accounts tell the rest (see reconciliation.py).
+
+    Raises:
+        SolanaError: the RPC did not answer.
+    """
+    params = {"now": run.call.now, "limit": INCOMPLETE_PER_RUN}
+    rows = connection.fetch_all(run.call, _queries["list_incomplete"], _Incomplete, params)
+    whole = 0
+    for row in rows:
+        if run.out_of_time:
+            break
+        batch = _read([Mention(row.signature, row.slot, has_failed=False)])
+        is_whole = bool(batch.malformed) or any(one.is_complete for one in batch.transactions)
+        whole += is_whole
+        # What is still cut off is noted already.
+        kept = [_as_complete(one) for one in batch.transactions]
+        index(run.call, Batch(kept, batch.malformed))
+        if is_whole or row.attempts + 1 >= MAX_ATTEMPTS:
+            done = {"signature": row.signature}
+            connection.run(run.call, [(_queries["drop_incomplete"], None, done)])
+        else:
+            wait = timedelta(seconds=PUT_OFF_S * 2**row.attempts)
+            later = {"signature": row.signature, "next_attempt_at": run.call.now + wait}
+            connection.run(run.call, [(_queries["put_off_incomplete"], None, later)])
+    return whole
+
+
+def _as_complete(one: Transaction) -> Transaction:
+    return Transaction(one.signature, one.slot, one.block_time_s, one.rows)
+
+
+def _fetch(run: Run, chunk: Iterable[Mention]) -> None:
+    wanted = {one.signature: one for one in chunk if not one.has_failed}
+    params = {"signatures": [*wanted]}
+    for row in connection.fetch_all(run.call, _queries["list_known"], _Signature, params):
+        del wanted[row.signature]
+    if wanted:
+        batch = _read(wanted.values())
+        index(run.call, batch)
+        if missed := sum(bool(one.rows) for one in batch.transactions):
+            metrics.count("MissedTransactions", missed)
+
+
+def _read(mentions: Iterable[Mention]) -> Batch:
+    """These transactions; one that the node cannot show is incomplete."""
+    batch, ours = Batch(), watched()
+    orders: dict[int, dict[str, int]] = {}
+    for one in mentions:
+        try:
+            raw = solana_history.transaction(one.signature)
+            if raw is not None and one.slot not in orders:
+                orders[one.slot] = solana_history.order_of(one.slot)
+        except RefusedError:
+            raw = None
+        place = orders.get(one.slot, {}).get(one.signature)
+        if raw is None or place is None:
+            batch.transactions.append(Transaction(one.signature, one.slot, 0, is_complete=False))
+            continue
+        try:
+            batch.transactions.append(read_transaction(raw, ours, place))
+        except MalformedTransactionError as error:
+            batch.malformed.append(Malformed(orjson.dumps(raw), str(error)))
+    return batch
