@@ -28,10 +28,20 @@ _TAIL_BYTES = 2_000
 
 
 class FunctionProcess:
-    """One function's process and its Runtime API. It serves one event at a time."""
+    """One function's process and its Runtime API. It serves one event at a time.
 
-    def __init__(self, function: Function, environment: Mapping[str, str], log_file: Path) -> None:
+    `starting` lets a few of those that share it start at a time.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        environment: Mapping[str, str],
+        log_file: Path,
+        starting: asyncio.Semaphore,
+    ) -> None:
         self._function = function
+        self._starting = starting
         self._environment = environment
         self._log_file = log_file
         self._turn = asyncio.Lock()
@@ -54,7 +64,8 @@ class FunctionProcess:
         """Serve one event; raises InvocationError. A dead or killed process starts anew."""
         async with self._turn:
             if self._exit is None or self._exit.done():
-                await self._start()
+                async with self._starting:
+                    await self._start()
             assert self._exit is not None  # noqa: S101 - _start set it
             timeout_s = self._function.timeout_s
             self._current_id = request_id
@@ -167,6 +178,8 @@ class RuntimeProcesses:
         self._log_dir = log_dir
         self._cap = cap
         self._processes: OrderedDict[str, FunctionProcess] = OrderedDict()
+        # Lambda's environments start on processors of their own; twenty at once would not on these.
+        self._starting = asyncio.Semaphore(os.cpu_count() or 1)
 
     async def invoke(self, function: Function, event: dict[str, Any], request_id: str) -> Any:  # noqa: ANN401 - whatever a handler returns
         """Run the function in its process, starting it when needed."""
@@ -174,7 +187,8 @@ class RuntimeProcesses:
         process = self._processes.get(name)
         if process is None:
             log_file = self._log_dir / f"{name}.log"
-            process = FunctionProcess(function, self._environment(function), log_file)
+            environment = self._environment(function)
+            process = FunctionProcess(function, environment, log_file, self._starting)
             self._processes[name] = process
         self._processes.move_to_end(name)
         # Lambda's ids have no characters that mean something in a path; API Gateway's do.
