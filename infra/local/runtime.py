@@ -200,8 +200,10 @@ class RuntimeProcesses:
 
     async def _evict(self) -> None:
         idle = [name for name, process in self._processes.items() if not process.busy]
-        for name in idle[: max(0, len(self._processes) - self._cap)]:
-            await self._processes.pop(name).close()
+        excess = idle[: max(0, len(self._processes) - self._cap)]
+        # Taken out before anything is awaited: another call evicts meanwhile.
+        for process in [self._processes.pop(name) for name in excess]:
+            await process.close()
 
     async def close(self) -> None:
         """End all processes."""
