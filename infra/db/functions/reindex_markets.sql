@@ -63,7 +63,7 @@ begin
         -- What the shares begin from was known before the last of its trades was added.
         update public.chain_markets as m
         set shares_yes = m.base_yes + t.yes, shares_no = m.base_no + t.no
-        from public.chain_shares_traded(v_market, (
+        from public.chain_shares_traded(v_market, null, (
             select c.base_order from public.chain_markets as c where c.market = v_market), '-infinity'
         ) as t
         where m.market = v_market;

@@ -157,6 +157,10 @@ where next_attempt_at <= %(now)s
 order by next_attempt_at, signature
 limit %(limit)s;
 
+-- name: find_markets_at
+-- Markets by where their accounts are.
+select address, market from public.chain_addresses where address = any (%(addresses)s::text[]);
+
 -- name: drop_incomplete
 -- A transaction has been fetched again, or for the last time.
 delete from public.chain_incomplete where signature = %(signature)s;

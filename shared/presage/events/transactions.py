@@ -120,6 +120,26 @@ def _read(raw: Any, ours: Watched, tx_index: int | None) -> Transaction:  # noqa
     return Transaction(signature, slot, time_s, rows, complete)
 
 
+def accounts_of(raw: dict[str, Any], programme: str) -> set[str]:
+    """The accounts that a transaction's calls of a programme name, called from within or not.
+
+    Raises:
+        LookupError: an instruction names an account that is not there.
+    """
+    meta, body = raw["meta"], raw["transaction"]
+    keys = _keys(body, meta)
+    calls = [
+        *body["message"]["instructions"],
+        *(one for group in meta["innerInstructions"] or () for one in group["instructions"]),
+    ]
+    return {
+        keys[place]
+        for one in calls
+        if keys[one["programIdIndex"]] == programme
+        for place in one["accounts"]
+    }
+
+
 def _whole(value: object, most: int) -> int:
     if type(value) is not int or not 0 <= value <= most:
         raise TypeError("a slot, a time or a place is not a whole number in its range")
