@@ -155,7 +155,10 @@ def fetch_again(run: Run) -> int:
 def _observed_positions(run: Run, raw: dict[str, Any]) -> list[Transaction]:
     """What the positions that a transaction of ours names hold, as events of their own."""
     ours = watched()
-    named = sorted(accounts_of(raw, ours.programme) - {ours.programme})[:MAX_ACCOUNTS]
+    try:
+        named = sorted(accounts_of(raw, ours.programme) - {ours.programme})[:MAX_ACCOUNTS]
+    except (LookupError, TypeError):
+        return []  # instructions of another shape
     if not named:
         return []
     held = solana_history.accounts(named)

@@ -106,17 +106,19 @@ def _read(raw: Any, ours: Watched, tx_index: int | None) -> Transaction:  # noqa
         return Transaction(signature, slot, time_s, has_failed=True)
     place = raw.get("indexWithinBlock", tx_index)
     lines = meta["logMessages"]
+    if lines is not None and type(lines) is not list:
+        raise TypeError("the logs are not an array")
     "".join(lines or ())  # which only texts can be
     reading = read_logs(lines or (), ours.programme)
     inner = meta["innerInstructions"]
     found = reading.found
     if inner:
         found = found + read_inner(inner, _keys(body, meta), *ours)
+    complete = reading.is_complete and lines is not None
     if place is None:
-        return Transaction(signature, slot, time_s, is_complete=not found)
+        return Transaction(signature, slot, time_s, is_complete=complete and not found)
     _whole(place, MAX_INDEX)
     rows = [_row(signature, slot, place, time_s, one) for one in found]
-    complete = reading.is_complete and lines is not None
     return Transaction(signature, slot, time_s, rows, complete)
 
 
