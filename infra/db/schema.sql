@@ -2732,6 +2732,31 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.keep_submission(p_message_hash bytea, p_signature text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+    v_actor uuid := public.actor_id();
+    v_found public.unsigned_transactions;
+begin
+    select t.* into v_found from public.unsigned_transactions as t
+    where t.message_hash = p_message_hash and t.user_id = v_actor
+    for no key update;
+    if not found then
+        raise exception using errcode = 'PR404', column = 'transaction',
+            message = 'this transaction was not made for you here';
+    end if;
+    update public.unsigned_transactions as t
+    set submitted_at = coalesce(t.submitted_at, p_now), signature = p_signature
+    where t.message_hash = p_message_hash;
+    insert into public.audit_log
+        (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
+    values (v_actor, 'submit_trade', 'market', v_found.market_id::text, p_request_id, p_ip,
+            jsonb_build_object('purpose', v_found.purpose, 'signature', p_signature), p_now);
+end;
+$$;
+
 CREATE FUNCTION public.link_venue(p_venue text, p_key_id text, p_nonce bytea, p_ciphertext bytea, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -4397,7 +4422,7 @@ CREATE FUNCTION public.project_observed_positions(p_markets text[]) RETURNS void
     set shares_yes = excluded.shares_yes, shares_no = excluded.shares_no
 $$;
 
-CREATE FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
+CREATE FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_venue text, p_chain_market_id text, p_chain_address text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -4407,12 +4432,13 @@ begin
     insert into public.markets (
         id, slug, question, question_bn, description, rules, category, tags, resolution_source,
         image_url, tick_size_bps, min_size_lots, opens_at, closes_at, resolution_rule,
-        dispute_window_s, creator, created_at, updated_at
+        dispute_window_s, venue, chain_market_id, chain_address, creator, created_at, updated_at
     )
     values (
         p_id, p_slug, p_question, p_question_bn, p_description, p_rules, p_category, p_tags,
         p_resolution_source, p_image_url, p_tick_size_bps, p_min_size_lots, p_opens_at, p_closes_at,
-        p_resolution_rule, p_dispute_window_s, v_actor, p_now, p_now
+        p_resolution_rule, p_dispute_window_s, p_venue, p_chain_market_id, p_chain_address, v_actor,
+        p_now, p_now
     )
     on conflict (slug) do nothing;
     if not found then
@@ -7198,6 +7224,18 @@ CREATE TABLE public.transfers (
     CONSTRAINT transfers_move_something CHECK ((amount_micros > 0))
 );
 
+CREATE TABLE public.unsigned_transactions (
+    message_hash bytea NOT NULL,
+    user_id uuid NOT NULL,
+    purpose text NOT NULL,
+    market_id uuid NOT NULL,
+    last_valid_block_height bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    submitted_at timestamp with time zone,
+    signature text,
+    CONSTRAINT unsigned_transactions_hash_is_sha256 CHECK ((length(message_hash) = 32))
+);
+
 CREATE TABLE public.user_daily_stats (
     user_id uuid NOT NULL,
     day date NOT NULL,
@@ -7509,6 +7547,9 @@ ALTER TABLE ONLY public.tick_changes
 ALTER TABLE ONLY public.transfer_keys
     ADD CONSTRAINT transfers_have_one_reference_of_a_kind PRIMARY KEY (kind, reference);
 
+ALTER TABLE ONLY public.unsigned_transactions
+    ADD CONSTRAINT unsigned_transactions_have_ids PRIMARY KEY (message_hash);
+
 ALTER TABLE ONLY public.user_daily_stats
     ADD CONSTRAINT user_daily_stats_pkey PRIMARY KEY (user_id, day);
 
@@ -7733,6 +7774,8 @@ CREATE INDEX transfers_into_people ON public.transfers USING btree (credit_accou
 
 CREATE INDEX transfers_out_of_people ON public.transfers USING btree (debit_account, id) WHERE (debit_account > 0);
 
+CREATE INDEX unsigned_transactions_by_age ON public.unsigned_transactions USING btree (created_at);
+
 CREATE INDEX user_daily_stats_by_day ON public.user_daily_stats USING btree (day);
 
 CREATE INDEX users_newest_first ON public.users USING btree (created_at DESC, id DESC);
@@ -7918,6 +7961,12 @@ ALTER TABLE ONLY public.settlements
 ALTER TABLE ONLY public.tick_changes
     ADD CONSTRAINT tick_changes_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
 
+ALTER TABLE ONLY public.unsigned_transactions
+    ADD CONSTRAINT unsigned_transactions_market_id_fkey FOREIGN KEY (market_id) REFERENCES public.markets(id);
+
+ALTER TABLE ONLY public.unsigned_transactions
+    ADD CONSTRAINT unsigned_transactions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
 ALTER TABLE ONLY public.user_daily_stats
     ADD CONSTRAINT user_daily_stats_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
 
@@ -8081,6 +8130,12 @@ CREATE POLICY transfers_are_seen_by_both_sides ON public.transfers FOR SELECT TO
   WHERE (a.user_id = ( SELECT public.actor_id() AS actor_id)))) OR (credit_account = ( SELECT a.id
    FROM public.accounts a
   WHERE (a.user_id = ( SELECT public.actor_id() AS actor_id))))));
+
+ALTER TABLE public.unsigned_transactions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY unsigned_transactions_are_open_to_workers ON public.unsigned_transactions TO presage_worker USING (true);
+
+CREATE POLICY unsigned_transactions_are_their_signers ON public.unsigned_transactions TO presage_api USING ((user_id = ( SELECT public.actor_id() AS actor_id))) WITH CHECK ((user_id = ( SELECT public.actor_id() AS actor_id)));
 
 ALTER TABLE public.user_daily_stats ENABLE ROW LEVEL SECURITY;
 
@@ -8344,6 +8399,9 @@ GRANT ALL ON FUNCTION public.keep_dead_letters(p_workflow text, p_letters jsonb,
 
 REVOKE ALL ON FUNCTION public.keep_search_text() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.keep_submission(p_message_hash bytea, p_signature text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.keep_submission(p_message_hash bytea, p_signature text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+
 REVOKE ALL ON FUNCTION public.link_venue(p_venue text, p_key_id text, p_nonce bytea, p_ciphertext bytea, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.link_venue(p_venue text, p_key_id text, p_nonce bytea, p_ciphertext bytea, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
@@ -8441,8 +8499,8 @@ REVOKE ALL ON FUNCTION public.project_events(p_rows public.chain_events[], p_req
 
 REVOKE ALL ON FUNCTION public.project_observed_positions(p_markets text[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
+REVOKE ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_venue text, p_chain_market_id text, p_chain_address text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_venue text, p_chain_market_id text, p_chain_address text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
 REVOKE ALL ON FUNCTION public.put_venue_credentials(p_user_id uuid, p_venue text, p_key_id text, p_nonce bytea, p_ciphertext bytea, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -8811,6 +8869,9 @@ GRANT SELECT ON TABLE public.tick_changes TO presage_worker;
 GRANT SELECT ON TABLE public.transfers TO presage_api;
 GRANT SELECT ON TABLE public.transfers TO presage_admin;
 GRANT SELECT ON TABLE public.transfers TO presage_worker;
+
+GRANT SELECT,INSERT ON TABLE public.unsigned_transactions TO presage_api;
+GRANT SELECT,DELETE ON TABLE public.unsigned_transactions TO presage_worker;
 
 GRANT SELECT ON TABLE public.user_daily_stats TO presage_admin;
 GRANT SELECT ON TABLE public.user_daily_stats TO presage_worker;

@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 template=options.template,
                 env=_passed_on(),
                 mail=True,
-                chain=True,
-                ipfs=True,
+                chain="SOLANA_RPC_URL" not in os.environ,
+                ipfs="IPFS_API_URL" not in os.environ,
                 progress=_say,
             )
             with stack:
@@ -68,6 +68,8 @@ def _passed_on() -> dict[str, str]:
         *("BINANCE_URL", "COINBASE_URL", "CRON_SECRET", "EMAIL_SENDER", "EVM_RPC_URL"),
         *("OPS_EMAIL", "PAGERDUTY_ROUTING_KEY", "PAGERDUTY_URL", "SLACK_WEBHOOK_URL"),
         *("BINANCE_P2P_URL", "COINGECKO_URL", "NEWS_FEEDS", "IPFS_API_URL", "IPFS_GATEWAYS"),
+        *("SOLANA_RPC_URL", "SOLANA_CLUSTER", "SOLANA_AUTHORITY_KEY", "ZMART_PROGRAM_ID"),
+        *("HELIUS_API_KEY", "HELIUS_API_URL", "HELIUS_WEBHOOK_SECRET"),
     )
     return {name: os.environ[name] for name in names if name in os.environ}
 
@@ -83,7 +85,7 @@ def _table(stack: Stack) -> str:
         "HTTP API": stack.base_url,
         "QStash": stack.qstash_url,
         "Redis REST": stack.redis_rest_url,
-        "Solana RPC": stack.solana_url,
+        "Solana RPC": stack.solana_url or stack.env["SOLANA_RPC_URL"],
         "Postgres": stack.database_urls["owner"],
         "cron secret": stack.env["CRON_SECRET"],
         "logs": str(stack.log_dir),

@@ -44,7 +44,7 @@ class Call:
     `status` that is not the route's usual one and a shorter `statement_timeout_ms` than the
     setting's. `headers` and `cookies` are added to the answer. `cache_tag` is what a cached answer
     shows, `changed_tags` what a write has changed (see edge/cache.py); `told` are Redis commands
-    that leave with those tags, after the commit.
+    that leave with those tags after the commit, or with an answer that is stored.
     """
 
     zone: Zone

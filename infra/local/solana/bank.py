@@ -12,7 +12,7 @@ from solders.pubkey import Pubkey
 from solders.system_program import ID as SYSTEM_PROGRAM
 from solders.transaction import VersionedTransaction
 
-MAX_VERSIONS = 200
+MAX_VERSIONS = 1_000
 
 type Message = LegacyMessage | MessageV0 | MessageV1
 
@@ -79,10 +79,12 @@ class Bank:
 
     def account(self, key: Pubkey, slot: int | None = None) -> Account:
         """An account as it was at the end of `slot`, or as it is."""
-        for at, account in reversed(self._accounts.get(key, [])):
+        versions = self._accounts.get(key, [])
+        for at, account in reversed(versions):
             if slot is None or at <= slot:
                 return account
-        return NO_ACCOUNT
+        # Before the oldest that is kept: no node looks so far back.
+        return versions[0][1] if len(versions) == MAX_VERSIONS else NO_ACCOUNT
 
     def put(self, key: Pubkey, account: Account, slot: int) -> None:
         """Set an account from `slot` on."""

@@ -10,7 +10,6 @@ from presage.chain import accounts, events, lmsr
 from presage.chain.accounts import GlobalConfig, MarketAccount, UserPosition
 from presage.chain.programme import MarketState
 
-BPS = 10_000
 WITHDRAWAL_MARGIN_LAMPORTS = 10_000
 
 
@@ -109,12 +108,12 @@ def _trade(frame: Frame, market: MarketAccount, position: UserPosition, yes: int
 
 
 def _fees(config: GlobalConfig, amount: int) -> lmsr.Fees:
-    """What `amount` pays: the whole by its rate, then its parts, the provider keeping the dust."""
-    parts = config.protocol_fee_bps, config.resolver_reward_bps
-    rate = sum(parts) + config.liquidity_provider_fee_bps
-    total = amount * rate // BPS
-    protocol, resolver = (total * part // rate if rate else 0 for part in parts)
-    return lmsr.Fees(protocol, resolver, total - protocol - resolver)
+    return lmsr.fees(
+        amount,
+        config.protocol_fee_bps,
+        config.resolver_reward_bps,
+        config.liquidity_provider_fee_bps,
+    )
 
 
 def claim_winnings(frame: Frame) -> None:

@@ -6,6 +6,7 @@ failures in a row open the breaker for five minutes. Answers are read here and n
 parsers panic at an error without data.
 """
 
+import base64
 import random
 import threading
 import time
@@ -41,11 +42,12 @@ type Commitment = Literal["processed", "confirmed", "finalized"]
 
 
 class RefusedError(SolanaError):
-    """The node answered that it will not; `rpc_code` is its own."""
+    """The node answered that it will not; `rpc_code` is its own, `err` what a preflight found."""
 
-    def __init__(self, rpc_code: int) -> None:
+    def __init__(self, rpc_code: int, err: Any = None) -> None:  # noqa: ANN401 - JSON
         super().__init__(f"The node refuses this ({rpc_code}).")
         self.rpc_code = rpc_code
+        self.err = err
 
 
 @dataclass(frozen=True)
@@ -104,17 +106,26 @@ def rpc(method: str, params: Sequence[Any], *, attempts: int = ATTEMPTS) -> Any:
     """
     answer = breaker.guarded(NAME, lambda: _ask(method, params, attempts), LIMITS)
     if "error" in answer:
-        raise RefusedError(answer["error"]["code"])
+        data = answer["error"].get("data")
+        err = data.get("err") if isinstance(data, dict) else None
+        raise RefusedError(answer["error"]["code"], err)
     return answer["result"]
 
 
-def latest_blockhash() -> Blockhash:
+def latest_blockhash(*, attempts: int = ATTEMPTS) -> Blockhash:
     """A blockhash that most nodes know already."""
-    value = rpc("getLatestBlockhash", [{"commitment": "confirmed"}])["value"]
+    value = rpc("getLatestBlockhash", [{"commitment": "confirmed"}], attempts=attempts)["value"]
     return Blockhash(value["blockhash"], value["lastValidBlockHeight"])
 
 
-def simulate(raw: str) -> Simulation:
+def accounts(addresses: Sequence[str], *, attempts: int = ATTEMPTS) -> list[bytes | None]:
+    """The data of up to 100 accounts on the confirmed state; None where there is none."""
+    options = {"encoding": "base64", "commitment": "confirmed"}
+    found = rpc("getMultipleAccounts", [list(addresses), options], attempts=attempts)["value"]
+    return [base64.b64decode(one["data"][0]) if one else None for one in found]
+
+
+def simulate(raw: str, *, attempts: int = ATTEMPTS) -> Simulation:
     """Run a transaction (base64, signed or not) on the confirmed state, keeping nothing of it."""
     options = {
         "encoding": "base64",
@@ -122,18 +133,19 @@ def simulate(raw: str) -> Simulation:
         "replaceRecentBlockhash": True,
         "sigVerify": False,
     }
-    value = rpc("simulateTransaction", [raw, options])["value"]
+    value = rpc("simulateTransaction", [raw, options], attempts=attempts)["value"]
     return Simulation(value["err"], value.get("unitsConsumed") or 0)
 
 
-def priority_fee(raw: str) -> int:
+def priority_fee(raw: str, *, attempts: int = ATTEMPTS) -> int:
     """The price of a compute unit that lands this transaction (base64), in micro-lamports.
 
     Protocol: Helius `getPriorityFeeEstimate`; a node that has no such method asks for nothing.
     """
     options = {"transactionEncoding": "base64", "recommended": True}
     try:
-        found = rpc("getPriorityFeeEstimate", [{"transaction": raw, "options": options}])
+        asked = {"transaction": raw, "options": options}
+        found = rpc("getPriorityFeeEstimate", [asked], attempts=attempts)
     except RefusedError as error:
         if error.rpc_code == _NO_METHOD:
             return 0
@@ -145,6 +157,16 @@ def send(raw: str) -> None:
     """Hand a signed transaction (base64) to the network, which may lose it."""
     options = {"encoding": "base64", "skipPreflight": True, "maxRetries": 0}
     rpc("sendTransaction", [raw, options], attempts=1)
+
+
+def relay(raw: str, *, attempts: int = ATTEMPTS) -> None:
+    """Hand somebody's signed transaction (base64) to the network, which sends it on by itself.
+
+    Raises:
+        RefusedError: a preflight on the confirmed state failed.
+    """
+    options = {"encoding": "base64", "preflightCommitment": "confirmed"}
+    rpc("sendTransaction", [raw, options], attempts=attempts)
 
 
 def finality() -> Finality:

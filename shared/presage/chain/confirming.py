@@ -15,7 +15,7 @@ from datetime import timedelta
 from presage import clock, metrics
 from presage.adapters import solana_rpc
 from presage.adapters.solana_rpc import RefusedError, Status
-from presage.chain import sending
+from presage.chain import compiling, sending
 from presage.chain.sending import RESEND_S, ChainTransaction, Move
 from presage.db import connection
 from presage.db.queries import beside
@@ -117,7 +117,7 @@ def _settled(look: _Look, row: ChainTransaction, status: Status | None) -> bool:
     elif status.err is None:
         look.move(Move(row, "finalized"))
     else:
-        look.move(Move(row, "failed", sending.refusal(status.err)))
+        look.move(Move(row, "failed", compiling.refusal(status.err)))
     return True
 
 

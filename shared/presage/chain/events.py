@@ -169,7 +169,7 @@ class ProtocolPauseStatusChanged(NamedTuple):
 
 
 class SharesBought(NamedTuple):
-    """A wallet bought; `cost` is without fees."""
+    """A wallet bought; `cost` is all that it paid, fees included."""
 
     market_id: Bytes32
     user: Key

@@ -19,7 +19,6 @@ SEARCH_WIDTH = 20
 MIN_TRADE_LAMPORTS = 10_000
 TARGET_NUMERATOR = 10_000
 TARGET_DENOMINATOR = 11_000
-TOTAL_FEE_BPS = 300 + 200 + 500
 SANE_IMBALANCE = 3  # of |q_yes - q_no| / b: past it the approximant leaves the exponential
 
 
@@ -144,11 +143,14 @@ def shares_for(q_yes: int, q_no: int, b: int, target: int, *, is_yes: bool) -> i
     return low
 
 
-def fees(amount: int) -> Fees:
-    """The fees on an LMSR cost or on proceeds."""
-    total = amount * TOTAL_FEE_BPS // 10_000
-    protocol = total * 300 // 1_000
-    resolver = total * 200 // 1_000
+def fees(
+    amount: int, protocol_bps: int = 300, resolver_bps: int = 200, provider_bps: int = 500
+) -> Fees:
+    """The fees on an LMSR cost or on proceeds: the whole by its rate, then its parts."""
+    rate = protocol_bps + resolver_bps + provider_bps
+    total = amount * rate // 10_000
+    protocol = total * protocol_bps // rate if rate else 0
+    resolver = total * resolver_bps // rate if rate else 0
     return Fees(protocol, resolver, total - protocol - resolver)
 
 

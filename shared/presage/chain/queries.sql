@@ -78,3 +78,26 @@ from public.vote_outcome('dispute', %(yes)s, %(no)s, 1) as o
 where not exists (
     select from public.aggregation_results as r
     where r.market_id = %(market_id)s and r.signature = %(signature)s);
+
+-- name: find_place
+-- Where a market trades, and where its account is on chain.
+select venue, chain_address from public.markets where id = %(market_id)s;
+
+-- name: keep_unsigned
+-- Remember what the caller was given to sign.
+insert into public.unsigned_transactions
+    (message_hash, user_id, purpose, market_id, last_valid_block_height, created_at)
+values (%(message_hash)s, public.actor_id(), %(purpose)s, %(market_id)s,
+        %(last_valid_block_height)s, %(now)s)
+on conflict do nothing;
+
+-- name: find_unsigned
+-- What the caller was given to sign under this hash.
+select purpose, market_id from public.unsigned_transactions
+where message_hash = %(message_hash)s and user_id = (select public.actor_id());
+
+-- name: keep_submission
+-- Note that it was relayed.
+select public.keep_submission(
+    %(message_hash)s, %(signature)s, %(request_id)s, %(ip)s, %(now)s
+);

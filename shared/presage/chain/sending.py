@@ -19,24 +19,18 @@ import orjson
 from presage import clock, config, metrics
 from presage.adapters import breaker, solana_rpc
 from presage.call import Call
-from presage.chain import programme
+from presage.chain import compiling
 from presage.db import connection
 from presage.db.connection import Statement
 from presage.db.queries import beside
-from presage.errors import SolanaError, UnavailableError, UnprocessableError, UpstreamError
+from presage.errors import SolanaError, UnavailableError, UpstreamError
 from presage.ops import alerts
 
 if TYPE_CHECKING:
-    from solders.hash import Hash
     from solders.instruction import Instruction
     from solders.keypair import Keypair
-    from solders.message import MessageV0
 
-MAX_TRANSACTION_BYTES = 1_232
-MAX_UNITS = 1_400_000
 RESEND_S = 2
-# The dearest a unit may get, whatever the node says: 0.0014 SOL for the largest transaction.
-MAX_PRICE_MICRO_LAMPORTS = 1_000_000
 _queries = beside(__file__)
 
 type Status = Literal["built", "sent", "confirmed", "finalized", "expired", "failed"]
@@ -172,49 +166,14 @@ def authority() -> "Keypair":
         raise UnavailableError("SOLANA_AUTHORITY_KEY is missing or no key.") from None
 
 
-def refusal(err: Any) -> str:  # noqa: ANN401 - the RPC's JSON
-    """An error of the RPC in a word: the programme's name for it where it has one."""
-    match err:
-        case {"InstructionError": [_, {"Custom": int(code)}]}:
-            return programme.error_name(code) or f"Custom {code}"
-        case {"InstructionError": [_, name]}:
-            return str(name)
-        case dict():
-            return str(next(iter(err), "unknown"))
-    return str(err)
-
-
 def _signed(instructions: "Sequence[Instruction]") -> tuple[str, bytes, int]:
     """The signature, the bytes, and until which block height they are good."""
-    from solders.hash import Hash
     from solders.transaction import VersionedTransaction
 
     key = authority()
-    blockhash = solana_rpc.latest_blockhash()
-    draft = _message(key, instructions, Hash.from_string(blockhash.text), MAX_UNITS, 0)
-    drafted = bytes(VersionedTransaction(draft, [key]))
-    if len(drafted) > MAX_TRANSACTION_BYTES:
-        raise UnprocessableError(f"The transaction would have {len(drafted)} bytes: too many.")
-    encoded = base64.b64encode(drafted).decode()
-    simulation = solana_rpc.simulate(encoded)
-    if simulation.err is not None:
-        raise UnprocessableError(f"The programme refuses this: {refusal(simulation.err)}.")
-    price = min(solana_rpc.priority_fee(encoded), MAX_PRICE_MICRO_LAMPORTS)
-    units = min(simulation.units * 11 // 10 + 1, MAX_UNITS)
-    message = _message(key, instructions, Hash.from_string(blockhash.text), units, price)
+    message, until = compiling.compile_message(key.pubkey(), instructions)
     transaction = VersionedTransaction(message, [key])
-    signature = str(transaction.signatures[0])
-    return signature, bytes(transaction), blockhash.last_valid_block_height
-
-
-def _message(
-    key: "Keypair", instructions: "Sequence[Instruction]", blockhash: "Hash", units: int, price: int
-) -> "MessageV0":
-    from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
-    from solders.message import MessageV0
-
-    budget = [set_compute_unit_limit(units), set_compute_unit_price(price)]
-    return MessageV0.try_compile(key.pubkey(), [*budget, *instructions], [], blockhash)
+    return str(transaction.signatures[0]), bytes(transaction), until
 
 
 def _hand_over(call: Call, transaction: ChainTransaction) -> ChainTransaction:

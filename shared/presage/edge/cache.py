@@ -113,7 +113,8 @@ def store(
     entry = Entry(clock.to_ms(call.now), call.cache_tag or "none", data, pagination)
     if fill:
         key = _key(request)
-        redis.flush([("SET", key, entry.text(), "EX", 2 * ttl_s), ("DEL", f"{key}:fill")])
+        kept = [("SET", key, entry.text(), "EX", 2 * ttl_s), ("DEL", f"{key}:fill")]
+        redis.flush([*kept, *call.told])
     return entry
 
 

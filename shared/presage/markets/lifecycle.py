@@ -15,7 +15,9 @@ from typing import Any
 import orjson
 
 from presage.call import Call
+from presage.chain.models import UnsignedTransaction
 from presage.db import connection
+from presage.db.connection import Statement
 from presage.db.queries import beside
 from presage.errors import ValidationFailedError
 from presage.idempotency import request_hash
@@ -60,17 +62,20 @@ class _DisputedRow:
 
 
 def propose_market(call: Call, request: ProposeMarket) -> MarketProposed:
-    """Propose a native market.
+    """Propose a market; on Solana, make the transaction that creates it there.
 
     Raises:
         ValidationFailedError: the close is not in the future.
         ConflictError: the slug is taken.
+        UnprocessableError, UnavailableError, UpstreamError: on Solana, as
+            `chain.service.build_creation` says.
     """
     if request.closes_at <= call.now:
         raise ValidationFailedError("closesAt must lie in the future.", field="closesAt")
     market_id = uuid.uuid4()
     slug = request.slug or _slug_from(request.question)
     rule = request.resolution_rule
+    unsigned, keeping, place = _on_solana(call, market_id, request)
     params = (
         request.model_dump(exclude={"market_type", "resolution_rule", "image_url"})
         | {
@@ -79,11 +84,39 @@ def propose_market(call: Call, request: ProposeMarket) -> MarketProposed:
             "image_url": str(request.image_url) if request.image_url else None,
             "resolution_rule": rule.model_dump_json() if rule else None,
         }
+        | dict(place)
         | _traced(call)
     )
-    connection.run(call, [(_queries["propose_market"], None, params)])
+    connection.run(call, [(_queries["propose_market"], None, params), *keeping])
     call.changed_tags.append("markets")
-    return MarketProposed(id=market_id, slug=slug, created_at=call.now)
+    return MarketProposed(id=market_id, slug=slug, created_at=call.now, unsigned=unsigned)
+
+
+def _on_solana(
+    call: Call, market_id: uuid.UUID, request: ProposeMarket
+) -> tuple[UnsignedTransaction | None, list[Statement[Any]], Mapping[str, str | None]]:
+    """What a market on Solana needs beside its row: a transaction, its note, where it will be."""
+    if request.venue == "native" or request.b_parameter is None or not request.initial_liquidity:
+        return None, [], {"chain_market_id": None, "chain_address": None}
+    from presage.chain import programme, service
+
+    question = {
+        "market_id": str(market_id),
+        "question": request.question,
+        "description": request.description,
+        "rules": request.rules,
+        "closes_at": request.closes_at.isoformat(),
+    }
+    text = orjson.dumps(question, option=orjson.OPT_SORT_KEYS).decode()
+    built = service.build_creation(
+        call, market_id, text, request.b_parameter, request.initial_liquidity
+    )
+    on_chain = programme.chain_market_id(market_id)
+    place = {
+        "chain_market_id": on_chain.hex(),
+        "chain_address": str(programme.market_address(on_chain)),
+    }
+    return built.view(), [service.keeping(call, built)], place
 
 
 def approve_market(call: Call, request: ApproveMarket) -> MarketMoved:

@@ -20,6 +20,9 @@ MIN_DISPUTE_WINDOW_S = 300
 # With the minute after a bound this is what one call to a price source answers.
 MAX_TOLERANCE_S = 900
 MAX_DISPUTE_WINDOW_S = 2_592_000
+# The programme's least b; and what JSON's readers hold exactly.
+MIN_B = 100_000_000_000
+MAX_CHAIN_UNITS = 2**53 - 1
 # Where ticks that follow volatility may stand, as announce_tick_changes has it.
 TICKS_BPS = (10, 25, 50, 100)
 
@@ -79,7 +82,15 @@ class ResolutionRule(RequestModel):
 
 
 class ProposeMarket(RequestModel):
-    """A market to propose. Its fee is set by the admin who approves it."""
+    """A market to propose. Its fee is set by the admin who approves it.
+
+    On Solana the answer holds a transaction for the wallet to sign, which creates the market there;
+    `bParameter` (the depth of its market maker) and `initialLiquidity` are in 1/1,000,000,000.
+    """
+
+    venue: Literal["native", "solana"] = "native"
+    b_parameter: Annotated[int | None, Field(ge=MIN_B, le=MAX_CHAIN_UNITS)] = None
+    initial_liquidity: Annotated[int | None, Field(ge=1, le=MAX_CHAIN_UNITS)] = None
 
     question: Annotated[str, Field(min_length=5, max_length=1_000)]
     question_bn: Annotated[str | None, Field(max_length=1_000)] = None
@@ -106,6 +117,13 @@ class ProposeMarket(RequestModel):
     def _opens_before_it_closes(self) -> Self:
         if self.opens_at is not None and self.closes_at <= self.opens_at:
             raise ValueError("closesAt must come after opensAt")
+        on_chain = {self.b_parameter is not None, self.initial_liquidity is not None}
+        if on_chain != {self.venue == "solana"}:
+            raise ValueError(
+                "bParameter and initialLiquidity go with the venue solana, and only so"
+            )
+        if self.venue == "solana" and self.resolution_rule:
+            raise ValueError("resolutionRule is for native markets")
         if self.resolution_rule and self.resolution_rule.close_at != self.closes_at:
             raise ValueError("resolutionRule.closeAt must be the market's closesAt")
         return self

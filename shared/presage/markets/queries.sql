@@ -4,7 +4,7 @@ select public.propose_market(
     %(id)s, %(slug)s, %(question)s, %(question_bn)s, %(description)s, %(rules)s, %(category)s,
     %(tags)s::text[], %(resolution_source)s, %(image_url)s, %(tick_size_bps)s, %(min_size_lots)s,
     %(opens_at)s, %(closes_at)s, %(resolution_rule)s::jsonb, %(dispute_window_s)s,
-    %(request_id)s, %(ip)s, %(now)s
+    %(venue)s, %(chain_market_id)s, %(chain_address)s, %(request_id)s, %(ip)s, %(now)s
 );
 
 -- name: dispute_market
@@ -224,7 +224,8 @@ select m.id, m.slug, m.question, m.question_bn, m.description, m.rules, m.catego
        m.resolution_source, m.image_url, m.venue, m.state, m.trading_status, m.market_type,
        m.tick_size_bps, m.min_size_lots, m.fee_bps, m.maker_rebate_bps, m.opens_at, m.closes_at,
        m.resolution_rule, m.resolution_evidence, m.dispute_window_s, m.proposed_payout_bps, m.final_payout_bps,
-       m.claims_enabled, m.claims_available_at, m.last_state_change_tx, m.settled_at,
+       m.claims_enabled, m.claims_available_at, m.last_state_change_tx,
+       m.condition_id, m.chain_address, m.chain_market_id, m.settled_at,
        public.wallet_of(m.creator) as creator, m.created_at, m.updated_at, c.volume_micros
 from public.find_outcome(%(market)s, '0', null) f
 join public.markets m on m.id = f.market_id

@@ -78,6 +78,9 @@ class _MarketRow:
     claims_enabled: bool
     claims_available_at: datetime | None
     last_state_change_tx: str | None
+    condition_id: str | None
+    chain_address: str | None
+    chain_market_id: str | None
     settled_at: datetime | None
     creator: str | None
     created_at: datetime

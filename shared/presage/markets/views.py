@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from presage.chain.models import UnsignedTransaction
 from presage.markets.models import TradingStatus
 from presage.money import MoneyOut, PriceOut, SizeOut
 from presage.schema import ResponseModel
@@ -62,12 +63,13 @@ class MarketMoved(ResponseModel):
 
 
 class MarketProposed(ResponseModel):
-    """A market just proposed."""
+    """A market just proposed. One on Solana is real once `unsigned` was signed and has landed."""
 
     id: uuid.UUID
     slug: str
     state: Literal["PROPOSED"] = "PROPOSED"
     created_at: datetime
+    unsigned: UnsignedTransaction | None = None
 
 
 class MarketDisputed(ResponseModel):
@@ -215,6 +217,9 @@ class MarketView(ResponseModel):
     claims_enabled: bool
     claims_available_at: datetime | None
     last_state_change_tx: str | None
+    condition_id: str | None
+    chain_address: str | None
+    chain_market_id: str | None
     settled_at: datetime | None
     creator: str | None
     created_at: datetime

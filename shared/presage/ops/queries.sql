@@ -105,6 +105,13 @@ delete from public.login_attempts where (bucket, window_start) in (
     where window_start < %(now)s::timestamptz - interval '1 hour' limit %(limit)s
 );
 
+-- name: clean_unsigned_transactions
+-- What people were given to sign a day ago: its blockhash is long gone.
+delete from public.unsigned_transactions where message_hash in (
+    select message_hash from public.unsigned_transactions
+    where created_at < %(now)s::timestamptz - interval '1 day' limit %(limit)s
+);
+
 -- name: clean_workflow_runs
 -- Runs over 30 days old.
 delete from public.workflow_runs where id in (

@@ -28,6 +28,7 @@ _CLEANINGS = (
     "clean_api_keys",
     "clean_ws_tickets",
     "clean_login_attempts",
+    "clean_unsigned_transactions",
     "clean_workflow_runs",
     "clean_outbox",
     "clean_price_feeds",

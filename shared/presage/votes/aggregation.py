@@ -7,7 +7,7 @@ and comes back cannot write. A tally that was told before is left alone.
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from presage.chain.sending import ChainTransaction
 
 MARKETS_PER_LOOK = 100
+# How long a slot's slices follow each other, before the next slot begins.
+CHAIN = timedelta(minutes=4)
 _queries = beside(__file__)
 
 
@@ -79,7 +81,9 @@ def vote_aggregation(run: Run) -> Outcome:
                 _count(run, row, counts)
         if len(rows) < MARKETS_PER_LOOK:
             return Outcome(counts=counts)
-    return Outcome(counts=counts, next_cursor={"after": after})
+    # What was counted is not listed again: the next slot's run goes on where this one ends.
+    is_late = run.call.now >= run.slot + CHAIN
+    return Outcome(counts=counts, next_cursor=None if is_late else {"after": after})
 
 
 def _count(run: Run, row: _OpenVote, counts: dict[str, int]) -> None:

@@ -90,6 +90,7 @@ def get_votes(call: Call, request: MarketPath) -> VotesView:
     if row is None:
         raise NotFoundError("There is no such market.", field="marketId")
     call.cache_tag = _tag(request.market_id)
+    call.told.extend(tally_commands(row.market_id, row.kind, row.yes, row.no))
     slot_s = ROUTES["vote_aggregation"].slot_s
     passed_s = (call.now - floor_to(call.now, slot_s)).total_seconds()
     return VotesView(

@@ -116,6 +116,11 @@ def _take_part(exchange: Exchange, person: UUID, market: UUID) -> None:
             " values (gen_random_uuid(), %s, %s, 'b', 'dispute', true, now())"
         ),
         (
+            "insert into unsigned_transactions (message_hash, user_id, purpose, market_id,"
+            " last_valid_block_height, created_at)"
+            " values (sha256('b'), %s, 'buy_shares', %s, 1, now())"
+        ),
+        (
             "with said as (insert into comments (user_id, market_id, content, created_at)"
             " values (%s, %s, 'Hm.', now()) returning id, user_id)"
             " insert into comment_likes select id, user_id, now() from said"

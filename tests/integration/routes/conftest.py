@@ -1,6 +1,7 @@
 """A platform for tests of routes: real Postgres, real Valkey behind the REST bridge."""
 
 import base64
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from eth_account import Account
 from infra.local.clock import set_clock
 from infra.local.deliveries import PROGRAMME
 from presage import clock
+from presage.chain import programme
+from tests.cluster import Cluster
 from tests.conftest import Database
 from tests.harness import (
     CURRENT_KEY,
@@ -21,6 +24,7 @@ from tests.harness import (
     Platform,
     Wallet,
 )
+from tests.integration.routes.chain_sender import Sender
 from tests.redis_server import TOKEN as REDIS_TOKEN
 from tests.redis_server import RedisServer
 
@@ -100,3 +104,25 @@ def admin(platform: Platform) -> Wallet:
 def now_ms(platform: Platform) -> int:  # noqa: ARG001 - the platform sets the clock
     """The simulated time."""
     return clock.now_ms()
+
+
+@pytest.fixture(scope="module")
+def chain(module_platform: Platform) -> Iterator[Cluster]:
+    """One chain for a module; each test has a market of its own."""
+    with pytest.MonkeyPatch.context() as patch, Cluster(module_platform.clock_file) as cluster:
+        for name, value in cluster.environment.items():
+            patch.setenv(name, value)
+        yield cluster
+
+
+@pytest.fixture
+def sender(module_platform: Platform, chain: Cluster, redis_url: str) -> Iterator[Sender]:
+    """A proposed market here and on chain, nothing under way, a node that is well."""
+    market_id = uuid.UUID(module_platform.proposed_market(module_platform.sign_in()))
+    market = chain.create_market(chain.wallet(), market_id=programme.chain_market_id(market_id))
+    sender = Sender(module_platform, chain, market_id, market, redis_url)
+    yield sender
+    chain.control("faults")
+    sender.redis("FLUSHALL")
+    with module_platform.database.connect() as owner:
+        owner.execute("truncate chain_transactions, ops_alerts")

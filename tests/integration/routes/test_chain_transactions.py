@@ -2,118 +2,27 @@
 
 import threading
 import time
+import traceback
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
 
-import httpx
 import pytest
 from solders.keypair import Keypair
-from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from presage import clock
 from presage.adapters import breaker, solana_rpc
-from presage.chain import instructions, programme, sending
+from presage.chain import compiling, instructions, sending
 from presage.chain.accounts import MarketAccount
 from presage.chain.confirming import chain_confirm
-from presage.chain.sending import ChainTransaction
 from presage.errors import SolanaError, UnavailableError, UnprocessableError
-from presage.workflows.run import Outcome, Run
-from tests.cluster import AUTHORITY, Cluster
+from presage.workflows.run import Run
+from tests.cluster import AUTHORITY
 from tests.harness import Platform
+from tests.integration.routes.chain_sender import PURPOSE, Sender
 from tests.proxy import FlushCounter
 
-PURPOSE = "aggregate_proposal_votes"
 OPEN_KEY = breaker.open_key(solana_rpc.NAME)
-
-
-@dataclass
-class Sender:
-    """The platform as a workflow that sends a market's tally, and the chain it sends to."""
-
-    platform: Platform
-    cluster: Cluster
-    market_id: uuid.UUID
-    market: Pubkey
-    redis_url: str
-
-    def submit(self, likes: int = 7, market_id: uuid.UUID | None = None) -> ChainTransaction:
-        """Send the tally."""
-        aggregate = instructions.build(
-            "aggregate_proposal_votes",
-            {"market": self.market, "backend_authority": AUTHORITY.pubkey()},
-            final_likes=likes,
-            final_dislikes=3,
-        )
-        call = self.platform.as_zone("worker")
-        return sending.submit(call, PURPOSE, market_id or self.market_id, [aggregate])
-
-    def confirm(self) -> Outcome:
-        """One slice of chain_confirm."""
-        self.platform.advance(sending.RESEND_S)
-        slot = clock.floor_to(clock.now(), 60)
-        run = Run(
-            id=uuid.uuid4(), name="chain_confirm", slot=slot, call=self.platform.as_zone("worker")
-        )
-        return chain_confirm(run)
-
-    def row(self) -> ChainTransaction:
-        """What was last signed."""
-        found = sending.latest(self.platform.as_zone("worker"), PURPOSE, self.market_id)
-        assert found is not None
-        return found
-
-    def rows(self) -> list[tuple[Any, ...]]:
-        """Every row: signature and status, oldest first."""
-        with self.platform.database.connect() as owner:
-            return owner.execute(
-                "select signature, status from chain_transactions order by created_at, id"
-            ).fetchall()
-
-    def landed(self) -> list[str]:
-        """The tallies that the chain has, newest first."""
-        found = self.cluster.rpc(
-            "getSignaturesForAddress", str(self.market), {"commitment": "confirmed"}
-        )
-        return [one["signature"] for one in found][:-1]  # all but the market's creation
-
-    def alerts(self) -> list[tuple[Any, ...]]:
-        """What operators are told."""
-        with self.platform.database.connect() as owner:
-            return owner.execute(
-                "select type, fingerprint, count from ops_alerts order by id"
-            ).fetchall()
-
-    def redis(self, *command: str) -> Any:
-        """A command of the platform's Redis."""
-        authorized = {"Authorization": "Bearer test-token"}
-        answer = httpx.post(self.redis_url, json=list(command), headers=authorized)
-        return answer.raise_for_status().json()["result"]
-
-
-@pytest.fixture(scope="module")
-def shared(module_platform: Platform) -> Iterator[Cluster]:
-    """One chain for the module; each test has a market of its own."""
-    with pytest.MonkeyPatch.context() as patch, Cluster(module_platform.clock_file) as cluster:
-        for name, value in cluster.environment.items():
-            patch.setenv(name, value)
-        yield cluster
-
-
-@pytest.fixture
-def sender(module_platform: Platform, shared: Cluster, redis_url: str) -> Iterator[Sender]:
-    """A proposed market here and on chain, nothing under way, a node that is well."""
-    market_id = uuid.UUID(module_platform.proposed_market(module_platform.sign_in()))
-    market = shared.create_market(shared.wallet(), market_id=programme.chain_market_id(market_id))
-    sender = Sender(module_platform, shared, market_id, market, redis_url)
-    yield sender
-    shared.control("faults")
-    sender.redis("FLUSHALL")
-    with module_platform.database.connect() as owner:
-        owner.execute("truncate chain_transactions, ops_alerts")
 
 
 def test_a_transaction_becomes_final(sender: Sender) -> None:
@@ -404,6 +313,15 @@ def test_a_key_that_is_none_is_not_shown(
     assert not key or key not in str(caught.value)
 
 
+@pytest.mark.usefixtures("module_platform")
+def test_the_nodes_address_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0.0)
+    monkeypatch.setenv("SOLANA_RPC_URL", "http://127.0.0.1:9/?api-key=hidden")
+    with pytest.raises(SolanaError) as caught:
+        solana_rpc.latest_blockhash()
+    assert "hidden" not in "".join(traceback.format_exception(caught.value))
+
+
 def test_a_key_may_be_a_json_array(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOLANA_AUTHORITY_KEY", AUTHORITY.to_json())
     assert sender.submit().status == "sent"
@@ -433,7 +351,7 @@ def test_a_transaction_has_its_size(sender: Sender) -> None:
     ],
 )
 def test_refusals_have_names(err: object, word: str) -> None:
-    assert sending.refusal(err) == word
+    assert compiling.refusal(err) == word
 
 
 def test_health_without_a_chain(module_platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,11 @@ def test_a_market_lives_from_proposal_to_payout(
     soon = platform.call("finalize_market", token=admin.token, market_id=market)
     assert (soon.status, soon.body["code"]) == (409, "INVALID_STATE")
     platform.advance(3600)
-    assert platform.deliver("market_monitor").data["counts"] == {"finalized": 1}
+    assert platform.deliver("market_monitor").data["counts"] == {
+        "finalized": 1,
+        "concluded": 0,
+        "sent": 0,
+    }
     settled = platform.deliver("settle_market").data["counts"]
     assert settled == {"settled": 1, "paidUsers": 2, "paidMicros": 10_000_000}
     shown = platform.call("get_market", market_id=market).data

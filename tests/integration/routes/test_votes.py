@@ -176,6 +176,15 @@ def test_a_market_with_no_votes_shows_none(platform: Platform, trader: Wallet) -
     assert platform.call("get_votes", market_id=uuid.uuid4()).status == 404
 
 
+def test_a_lost_or_wrong_tally_in_redis_is_made_anew(platform: Platform, trader: Wallet) -> None:
+    market = platform.proposed_market(trader)
+    _vote(platform, trader, market)
+    yes, no = (f"vote_tally:{market}:proposal:{side}" for side in ("yes", "no"))
+    redis.flush([("DEL", yes), ("SET", no, "7")])
+    assert _votes(platform, market)["proposal"] == {"likes": 1, "dislikes": 0}
+    assert redis.flush([("GET", yes), ("GET", no)]) == ["1", "0"]
+
+
 def test_a_failing_count_comes_again_later_and_alone(platform: Platform, trader: Wallet) -> None:
     markets = sorted(platform.proposed_market(trader) for _ in range(2))
     for market in markets:

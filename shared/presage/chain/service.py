@@ -1,0 +1,398 @@
+"""Trading on chain: quotes, transactions for wallets to sign, and relaying what they signed.
+
+The platform never signs for a wallet. What it hands out is remembered by the hash of its message,
+and only that, unmodified, is relayed; what then happened is known when the event is indexed.
+"""
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+
+from presage.adapters import ipfs, solana_rpc
+from presage.adapters.solana_rpc import RefusedError
+from presage.call import Call
+from presage.chain import compiling, instructions, programme, quotes
+from presage.chain.accounts import GlobalConfig, MarketAccount, decode_account
+from presage.chain.models import (
+    BuyShares,
+    OnMarket,
+    QuotedTransaction,
+    ResolveOnChain,
+    SellShares,
+    SubmitTrade,
+    TradeSubmitted,
+    UnsignedTransaction,
+)
+from presage.db import connection
+from presage.db.connection import Statement
+from presage.db.queries import beside
+from presage.errors import (
+    InvalidStateError,
+    NotFoundError,
+    SolanaError,
+    UnavailableError,
+    UnprocessableError,
+    ValidationFailedError,
+)
+from presage.identity.sign_in_message import chain_of
+
+# Four questions of two seconds fit into a route's ten; a repeat is the caller's.
+ATTEMPTS = 1
+# JSON-RPC's codes: a failed preflight, and a signature that does not verify.
+_PREFLIGHT, _SIGNATURE = -32002, -32003
+_queries = beside(__file__)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A transaction to sign: its bytes, and until which block height they are good."""
+
+    market_id: uuid.UUID
+    purpose: str
+    raw: bytes
+    message_hash: bytes
+    last_valid_block_height: int
+
+    def view(self) -> UnsignedTransaction:
+        """What the wallet is given."""
+        return UnsignedTransaction(
+            market_id=self.market_id,
+            purpose=self.purpose,
+            transaction=base64.b64encode(self.raw).decode(),
+            last_valid_block_height=self.last_valid_block_height,
+        )
+
+
+@dataclass(frozen=True)
+class _Place:
+    venue: str
+    chain_address: str | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    purpose: str
+    market_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class _OnChain:
+    """A market's account and the config, as the chain has them now."""
+
+    address: Pubkey
+    market: MarketAccount
+    config: GlobalConfig
+
+
+def buy_shares(call: Call, request: BuyShares) -> QuotedTransaction:
+    """Quote a buy and make its transaction.
+
+    Raises:
+        NotFoundError, InvalidStateError: as `_read` says.
+        UnprocessableError: the wallet is not Solana's, the programme would refuse it, or its
+            prices would be wrong.
+        SolanaError: the chain cannot be asked.
+    """
+    wallet = wallet_of(call)
+    found = _read(call, request.market_id)
+    is_yes = request.outcome == "YES"
+    quote = quotes.quote_buy(found.market, found.config, request.target_cost, is_yes=is_yes)
+    built = _build(
+        request.market_id,
+        "buy_shares",
+        wallet,
+        _trading_accounts(found, wallet),
+        outcome=is_yes,
+        target_cost=request.target_cost,
+    )
+    _keep(call, built)
+    return QuotedTransaction(quote=quote, unsigned=built.view())
+
+
+def sell_shares(call: Call, request: SellShares) -> QuotedTransaction:
+    """Quote a sale and make its transaction.
+
+    Raises:
+        NotFoundError, InvalidStateError: as `_read` says.
+        UnprocessableError: the wallet is not Solana's, the programme would refuse it, or its
+            prices would be wrong.
+        SolanaError: the chain cannot be asked.
+    """
+    wallet = wallet_of(call)
+    found = _read(call, request.market_id)
+    is_yes = request.outcome == "YES"
+    quote = quotes.quote_sell(found.market, found.config, request.shares, is_yes=is_yes)
+    built = _build(
+        request.market_id,
+        "sell_shares",
+        wallet,
+        _trading_accounts(found, wallet),
+        outcome=is_yes,
+        shares_to_sell=request.shares,
+        min_proceeds=request.min_proceeds,
+    )
+    _keep(call, built)
+    return QuotedTransaction(quote=quote, unsigned=built.view())
+
+
+def claim_winnings(call: Call, request: OnMarket) -> UnsignedTransaction:
+    """Make the transaction that claims what a final market owes the wallet."""
+    wallet = wallet_of(call)
+    found = _read(call, request.market_id)
+    accounts = {
+        "market": found.address,
+        "position": programme.position_address(found.address, wallet),
+        "user": wallet,
+        "resolver": Pubkey(found.market.resolver),
+    }
+    return _made(call, request.market_id, "claim_winnings", wallet, accounts)
+
+
+def activate_on_chain(call: Call, request: OnMarket) -> UnsignedTransaction:
+    """Make the transaction with which a market's creator opens its trading."""
+    wallet = wallet_of(call)
+    accounts = {"authority": wallet, "market": _read(call, request.market_id).address}
+    return _made(call, request.market_id, "activate_market", wallet, accounts)
+
+
+def resolve_on_chain(call: Call, request: ResolveOnChain) -> UnsignedTransaction:
+    """Pin the evidence and make the transaction that proposes an outcome.
+
+    Raises:
+        UnavailableError: no IPFS node is configured.
+        UpstreamError: it did not take the evidence.
+    """
+    wallet = wallet_of(call)
+    accounts = {"market": _read(call, request.market_id).address, "resolver": wallet}
+    return _made(
+        call,
+        request.market_id,
+        "resolve_market",
+        wallet,
+        accounts,
+        proposed_outcome=request.outcome == "YES",
+        ipfs_evidence_hash=pinned(request.evidence),
+    )
+
+
+def dispute_on_chain(call: Call, request: OnMarket) -> UnsignedTransaction:
+    """Make the transaction that disputes a proposed outcome."""
+    wallet = wallet_of(call)
+    accounts = {"market": _read(call, request.market_id).address, "initiator": wallet}
+    return _made(call, request.market_id, "initiate_dispute", wallet, accounts)
+
+
+def withdraw_liquidity(call: Call, request: OnMarket) -> UnsignedTransaction:
+    """Make the transaction with which a market's creator takes what is left of its liquidity."""
+    wallet = wallet_of(call)
+    accounts = {"market": _read(call, request.market_id).address, "creator": wallet}
+    return _made(call, request.market_id, "withdraw_liquidity", wallet, accounts)
+
+
+def build_creation(
+    call: Call, market_id: uuid.UUID, question: str, b_parameter: int, initial_liquidity: int
+) -> Built:
+    """The transaction that creates a market on chain; its question is pinned. Keeps nothing.
+
+    Raises:
+        UnprocessableError: the caller's wallet is not Solana's, or the programme would refuse it.
+        UnavailableError: the chain or the IPFS node is not configured.
+        UpstreamError: one of them cannot be asked.
+    """
+    wallet = wallet_of(call)
+    _check_configured()
+    on_chain = programme.chain_market_id(market_id)
+    return _build(
+        market_id,
+        "create_market",
+        wallet,
+        {"creator": wallet, "market": programme.market_address(on_chain)},
+        market_id=on_chain,
+        b_parameter=b_parameter,
+        initial_liquidity=initial_liquidity,
+        ipfs_question_hash=pinned(question),
+    )
+
+
+def keeping(call: Call, built: Built) -> "Statement[object]":
+    """The statement that remembers what a wallet was given to sign."""
+    params = {
+        "message_hash": built.message_hash,
+        "purpose": built.purpose,
+        "market_id": built.market_id,
+        "last_valid_block_height": built.last_valid_block_height,
+        "now": call.now,
+    }
+    return _queries["keep_unsigned"], None, params
+
+
+def submit_trade(call: Call, request: SubmitTrade) -> TradeSubmitted:
+    """Relay what the wallet has signed; the same again is relayed again and lands once.
+
+    Raises:
+        ValidationFailedError: it is no transaction, or not signed by the caller's wallet.
+        NotFoundError: it was not made here for the caller, or was modified.
+        InvalidStateError: it has expired.
+        UnprocessableError: the programme would refuse it now.
+        SolanaError: the chain cannot be asked; the same may be sent again.
+    """
+    transaction = _read_transaction(request.transaction)
+    if not all(transaction.verify_with_results()):
+        raise ValidationFailedError("A signature is missing or wrong.", field="transaction")
+    message_hash = _hash(transaction)
+    known = connection.fetch_one(
+        call, _queries["find_unsigned"], _Known, {"message_hash": message_hash}
+    )
+    if known is None:
+        raise NotFoundError("This transaction was not made for you here.", field="transaction")
+    _relay(request.transaction)
+    signature = str(transaction.signatures[0])
+    params = {
+        "message_hash": message_hash,
+        "signature": signature,
+        "request_id": call.request_id,
+        "ip": call.ip,
+        "now": call.now,
+    }
+    connection.run(call, [(_queries["keep_submission"], None, params)])
+    return TradeSubmitted(signature=signature, market_id=known.market_id, purpose=known.purpose)
+
+
+def wallet_of(call: Call) -> Pubkey:
+    """The caller's wallet.
+
+    Raises:
+        UnprocessableError: it is not one of Solana.
+    """
+    if chain_of(call.user.address) != "solana":
+        raise UnprocessableError("Sign in with a Solana wallet to trade on Solana.")
+    return Pubkey.from_string(call.user.address)
+
+
+def pinned(text: str) -> bytes:
+    """Pin a text in IPFS; its CID, version 0, as the programme takes it.
+
+    Raises:
+        UnavailableError: no node is configured.
+        UpstreamError: the node did not take it.
+    """
+    if not ipfs.is_configured():
+        raise UnavailableError("The setting IPFS_API_URL is missing.")
+    return ipfs.add(text.encode(), version=0).encode()
+
+
+def _read(call: Call, market_id: uuid.UUID) -> _OnChain:
+    """The market as the chain has it now.
+
+    Raises:
+        NotFoundError: there is no such market.
+        InvalidStateError: it is not one of Solana, or not on chain yet.
+    """
+    _check_configured()
+    place = connection.fetch_one(call, _queries["find_place"], _Place, {"market_id": market_id})
+    if place is None:
+        raise NotFoundError("There is no such market.", field="marketId")
+    if place.venue != "solana" or place.chain_address is None:
+        raise InvalidStateError("The market does not trade on Solana.", field="marketId")
+    asked = [place.chain_address, str(programme.config_address())]
+    market, config = solana_rpc.accounts(asked, attempts=ATTEMPTS)
+    if market is None:
+        raise InvalidStateError("The market is not on chain yet.", field="marketId")
+    if config is None:
+        raise SolanaError("The programme is not set up on this cluster.")
+    return _OnChain(
+        Pubkey.from_string(place.chain_address),
+        decode_account(MarketAccount, market),
+        decode_account(GlobalConfig, config),
+    )
+
+
+def _check_configured() -> None:
+    if not solana_rpc.is_configured():
+        raise UnavailableError("The setting SOLANA_RPC_URL is missing.")
+
+
+def _trading_accounts(found: _OnChain, wallet: Pubkey) -> dict[str, Pubkey]:
+    return {
+        "market": found.address,
+        "position": programme.position_address(found.address, wallet),
+        "user": wallet,
+        "protocol_fee_wallet": Pubkey(found.config.protocol_fee_wallet),
+    }
+
+
+def _made(
+    call: Call,
+    market_id: uuid.UUID,
+    purpose: str,
+    wallet: Pubkey,
+    accounts: Mapping[str, Pubkey],
+    **arguments: object,
+) -> UnsignedTransaction:
+    built = _build(market_id, purpose, wallet, accounts, **arguments)
+    _keep(call, built)
+    return built.view()
+
+
+def _build(
+    for_market: uuid.UUID,
+    purpose: str,
+    wallet: Pubkey,
+    accounts: Mapping[str, Pubkey],
+    **arguments: object,
+) -> Built:
+    instruction = instructions.build(purpose, accounts, **arguments)
+    message, until = compiling.compile_message(wallet, [instruction], attempts=ATTEMPTS)
+    transaction = compiling.unsigned(message)
+    return Built(for_market, purpose, bytes(transaction), _hash(transaction), until)
+
+
+def _keep(call: Call, built: Built) -> None:
+    connection.run(call, [keeping(call, built)])
+
+
+def _hash(transaction: VersionedTransaction) -> bytes:
+    """What a transaction is known by: its message as wallets sign it."""
+    from solders.message import to_bytes_versioned
+
+    return hashlib.sha256(to_bytes_versioned(transaction.message)).digest()
+
+
+def _read_transaction(text: str) -> VersionedTransaction:
+    try:
+        raw = base64.b64decode(text, validate=True)
+        transaction = VersionedTransaction.from_bytes(raw)
+        transaction.sanitize()
+    except ValueError:
+        raise ValidationFailedError(
+            "This is no versioned transaction in base64.", field="transaction"
+        ) from None
+    return transaction
+
+
+def _relay(text: str) -> None:
+    """Hand a transaction to the network after a preflight; one that has landed is fine."""
+    try:
+        solana_rpc.relay(text, attempts=ATTEMPTS)
+    except RefusedError as error:
+        match error.rpc_code, error.err:
+            case _, "AlreadyProcessed":
+                return
+            case _, "BlockhashNotFound":
+                raise InvalidStateError(
+                    "The transaction has expired: make another.", field="transaction"
+                ) from None
+            case code, err if code == _PREFLIGHT:
+                raise UnprocessableError(
+                    f"The programme refuses this: {compiling.refusal(err)}."
+                ) from None
+            case code, _ if code == _SIGNATURE:
+                raise ValidationFailedError(
+                    "A signature is missing or wrong.", field="transaction"
+                ) from None
+        raise

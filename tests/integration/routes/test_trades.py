@@ -1,0 +1,339 @@
+"""Trading on chain: quotes that the chain keeps to, transactions to sign, and what is relayed."""
+
+import base64
+import json
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+
+from infra.local.feed import FeedServer
+from infra.local.ipfs import IpfsNode
+from presage import clock
+from presage.adapters import solana_rpc
+from presage.chain import compiling, programme
+from presage.chain.accounts import MarketAccount, UserPosition
+from presage.chain.events import SharesBought, SharesSold
+from presage.routes import ROUTES
+from tests.cluster import AUTHORITY, SOL, B, Cluster
+from tests.harness import Answer, Platform, Wallet
+from tests.integration.routes.test_events import EVENTS, MARKET
+
+
+@dataclass
+class Desk:
+    """The platform over a cluster, and one wallet that trades."""
+
+    platform: Platform
+    cluster: Cluster
+    node: IpfsNode
+    key: Keypair
+    wallet: Wallet
+
+    def ask(self, stem: str, _wallet: Wallet | None = None, **body: Any) -> Answer:
+        """Call a route as the wallet, or as another."""
+        return self.platform.call(stem, token=(_wallet or self.wallet).token, body=body)
+
+    def sign(self, unsigned: dict[str, Any], key: Keypair | None = None) -> str:
+        """The transaction with the wallet's signature, as a wallet makes it."""
+        empty = VersionedTransaction.from_bytes(base64.b64decode(unsigned["transaction"]))
+        assert len(bytes(empty)) <= compiling.MAX_TRANSACTION_BYTES
+        signed = VersionedTransaction(empty.message, [key or self.key])
+        return base64.b64encode(bytes(signed)).decode()
+
+    def send(self, unsigned: dict[str, Any], key: Keypair | None = None) -> str:
+        """Sign and submit; the signature."""
+        self.platform.advance(1)
+        done = self.ask("submit_trade", transaction=self.sign(unsigned, key))
+        assert done.status == 200, done.body
+        return str(done.data["signature"])
+
+    def create(self, **fields: Any) -> str:
+        """A market that the wallet has created on chain."""
+        proposed = self.propose(**fields)
+        assert proposed.status == 201, proposed.body
+        self.send(proposed.data["unsigned"])
+        return str(proposed.data["id"])
+
+    def propose(self, **fields: Any) -> Answer:
+        """Propose a market of the venue solana."""
+        body: dict[str, Any] = {
+            "question": "Will it rain on chain?",
+            "closesAt": clock.from_ms(clock.now_ms() + 86_400_000).isoformat(),
+            "venue": "solana",
+            "bParameter": B,
+            "initialLiquidity": SOL,
+        } | fields
+        return self.ask("propose_market", **body)
+
+    def active(self) -> str:
+        """A market that trades."""
+        market = self.create()
+        address = self.address(market)
+        self.cluster.aggregate(address, 7, 3)
+        admin = {"admin": AUTHORITY.pubkey(), "market": address}
+        self.cluster.run("approve_proposal", AUTHORITY, admin)
+        self.send(self.ask("activate_on_chain", marketId=market).data)
+        return market
+
+    def address(self, market: str) -> Pubkey:
+        """Where a market's account is."""
+        return programme.market_address(programme.chain_market_id(uuid.UUID(market)))
+
+    def account(self, market: str) -> MarketAccount:
+        """A market as the chain has it."""
+        return self.cluster.account(MarketAccount, self.address(market))
+
+
+@pytest.fixture
+def desk(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    node = IpfsNode()
+    with Cluster(platform.clock_file) as cluster, FeedServer(node) as ipfs:
+        for name, value in cluster.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("IPFS_API_URL", ipfs.url)
+        key = cluster.wallet(1_000)
+        yield Desk(platform, cluster, node, key, platform.sign_in_with_solana(key))
+        solana_rpc.close()
+
+
+def test_a_market_is_created_by_its_wallet(desk: Desk) -> None:
+    proposed = desk.propose(description="On chain.").data
+    market = proposed["id"]
+    shown = desk.platform.call("get_market", market_id=market).data
+    assert (shown["venue"], shown["chainAddress"]) == ("solana", str(desk.address(market)))
+    desk.send(proposed["unsigned"])
+    account = desk.account(market)
+    assert (account.creator, account.b_parameter, account.initial_liquidity) == (
+        bytes(desk.key.pubkey()),
+        B,
+        SOL,
+    )
+    assert programme.platform_market_id(account.market_id) == uuid.UUID(market)
+    [pinned] = desk.node.pinned
+    assert pinned.startswith("Qm")
+    assert b"Will it rain on chain?" in desk.node.blocks[pinned]
+
+
+def test_a_quote_is_what_the_chain_does(desk: Desk) -> None:
+    market = desk.active()
+    held = {"YES": 0, "NO": 0}
+    dice = random.Random(7)  # noqa: S311 - which trades does not matter
+    for _ in range(12):
+        outcome = dice.choice(("YES", "NO"))
+        if held[outcome] > SOL and dice.random() < 0.5:
+            shares = dice.randint(SOL // 2, held[outcome])
+            answer = desk.ask(
+                "sell_shares", marketId=market, outcome=outcome, shares=shares, minProceeds=1
+            )
+            quote = answer.data["quote"]
+            [event] = desk.cluster.events(desk.send(answer.data["unsigned"]))
+            assert isinstance(event, SharesSold)
+            assert (event.shares, event.proceeds) == (quote["shares"], quote["total"])
+            held[outcome] -= shares
+        else:
+            target = dice.randint(SOL // 10, 20 * SOL)
+            answer = desk.ask("buy_shares", marketId=market, outcome=outcome, targetCost=target)
+            quote = answer.data["quote"]
+            [event] = desk.cluster.events(desk.send(answer.data["unsigned"]))
+            assert isinstance(event, SharesBought)
+            assert (event.shares, event.cost) == (quote["shares"], quote["total"])
+            assert quote["total"] <= target
+            held[outcome] += event.shares
+        yes = quote["priceAfter"] if outcome == "YES" else 1_000_000_000 - quote["priceAfter"]
+        assert event.new_price_yes == yes
+        fees = quote["fees"]
+        assert fees["total"] == fees["protocol"] + fees["resolver"] + fees["provider"]
+    place = programme.position_address(desk.address(market), desk.key.pubkey())
+    position = desk.cluster.account(UserPosition, place)
+    assert (position.shares_yes, position.shares_no) == (held["YES"], held["NO"])
+
+
+def test_a_life_on_chain_by_transactions_of_ours(desk: Desk) -> None:
+    market = desk.active()
+    bought = desk.ask("buy_shares", marketId=market, outcome="YES", targetCost=5 * SOL).data
+    desk.send(bought["unsigned"])
+    evidence = "https://news.example/it-rained"
+    resolved = desk.ask("resolve_on_chain", marketId=market, outcome="YES", evidence=evidence)
+    desk.send(resolved.data)
+    cid = desk.account(market).ipfs_evidence_hash.decode()
+    assert (
+        desk.node.blocks[cid].endswith(evidence.encode())
+        or evidence.encode() in (desk.node.blocks[cid])
+    )
+    desk.send(desk.ask("dispute_on_chain", marketId=market).data)
+    assert desk.account(market).state == programme.MarketState.DISPUTED
+    desk.platform.advance(3 * 86_400)
+    desk.cluster.finalize(desk.address(market), 4_000, 6_000)
+    before = desk.cluster.balance(desk.key.pubkey())
+    desk.send(desk.ask("claim_winnings", marketId=market).data)
+    assert desk.cluster.balance(desk.key.pubkey()) > before
+    desk.send(desk.ask("withdraw_liquidity", marketId=market).data)
+    assert desk.account(market).current_liquidity == 0
+
+
+def test_only_what_was_made_here_is_relayed_and_once(desk: Desk) -> None:
+    market = desk.active()
+    asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
+    unsigned = desk.ask("buy_shares", **asked).data["unsigned"]
+    signed = desk.sign(unsigned)
+    # Another wallet's words in our shape, our words under another's name, unsigned, broken.
+    stranger = desk.cluster.wallet(10)
+    other = desk.platform.sign_in_with_solana(stranger)
+    theirs = desk.cluster.signed(stranger)
+    refused = {
+        "stranger's": desk.ask("submit_trade", other, transaction=signed),
+        "never made": desk.ask(
+            "submit_trade", other, transaction=base64.b64encode(bytes(theirs)).decode()
+        ),
+        "unsigned": desk.ask("submit_trade", transaction=unsigned["transaction"]),
+        "broken": desk.ask("submit_trade", transaction="AAAA"),
+        "no base64": desk.ask("submit_trade", transaction="*" * 40),
+    }
+    assert {name: answer.status for name, answer in refused.items()} == {
+        "stranger's": 404,
+        "never made": 404,
+        "unsigned": 400,
+        "broken": 400,
+        "no base64": 400,
+    }
+    assert {answer.body["details"]["field"] for answer in refused.values()} == {"transaction"}
+    shares = desk.account(market).shares_yes
+    first = desk.ask("submit_trade", transaction=signed)
+    again = desk.ask("submit_trade", transaction=signed)
+    assert (first.status, again.data) == (200, first.data)
+    assert desk.account(market).shares_yes > shares
+    assert desk.cluster.transaction(first.data["signature"])["meta"]["err"] is None
+    with desk.platform.database.connect() as owner:
+        kept = owner.execute(
+            "select signature from unsigned_transactions where purpose = 'buy_shares'"
+        ).fetchall()
+    assert kept == [(first.data["signature"],)]
+
+
+def test_an_expired_transaction_is_told_from_a_refused_one(desk: Desk) -> None:
+    market = desk.active()
+    asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
+    late = desk.sign(desk.ask("buy_shares", **asked).data["unsigned"])
+    desk.cluster.advance_slots(160)
+    expired = desk.ask("submit_trade", transaction=late)
+    assert (expired.status, expired.body["code"]) == (409, "INVALID_STATE")
+    assert "expired" in expired.body["error"]
+    soon = desk.sign(desk.ask("buy_shares", **asked).data["unsigned"])
+    desk.cluster.resolve(desk.key, desk.address(market))
+    refused = desk.ask("submit_trade", transaction=soon)
+    assert (refused.status, refused.body["code"]) == (422, "UNPROCESSABLE")
+    assert "InvalidMarketState" in refused.body["error"]
+
+
+def test_what_would_fail_is_refused_before_it_is_signed(desk: Desk) -> None:
+    market = desk.active()
+    poor = desk.cluster.wallet(0.01)
+    poor_wallet = desk.platform.sign_in_with_solana(poor)
+    big: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": 5 * SOL}
+    cases = {
+        "too small": desk.ask("buy_shares", marketId=market, outcome="YES", targetCost=9_999),
+        "not held": desk.ask("sell_shares", marketId=market, outcome="NO", shares=SOL),
+        "no money": desk.ask("buy_shares", poor_wallet, **big),
+    }
+    assert {name: answer.status for name, answer in cases.items()} == dict.fromkeys(cases, 422)
+    assert "TradeTooSmall" in cases["too small"].body["error"]
+
+
+def test_prices_out_of_range_are_refused_with_the_reason(desk: Desk) -> None:
+    market = desk.create(bParameter=100 * SOL)
+    address = desk.address(market)
+    desk.cluster.aggregate(address, 7, 3)
+    admin = {"admin": AUTHORITY.pubkey(), "market": address}
+    desk.cluster.run("approve_proposal", AUTHORITY, admin)
+    desk.send(desk.ask("activate_on_chain", marketId=market).data)
+    refused = desk.ask("buy_shares", marketId=market, outcome="YES", targetCost=350 * SOL)
+    assert refused.status == 422
+    assert "three times the market's b" in refused.body["error"]
+
+
+def test_who_may_not_trade_on_chain(desk: Desk) -> None:
+    market = desk.active()
+    asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
+    ethereum = desk.platform.sign_in()
+    assert desk.ask("buy_shares", ethereum, **asked).status == 422
+    native = desk.platform.proposed_market(ethereum)
+    refused = desk.ask("buy_shares", **asked | {"marketId": native})
+    assert (refused.status, refused.body["code"]) == (409, "INVALID_STATE")
+    assert desk.ask("buy_shares", **asked | {"marketId": str(uuid.uuid4())}).status == 404
+    unborn = desk.propose().data["id"]
+    assert desk.ask("buy_shares", **asked | {"marketId": unborn}).status == 409
+    order = desk.platform.order(ethereum, market, side="BUY", price=0.5, size=5)
+    assert (order.status, order.body["code"]) == (409, "INVALID_STATE")
+    assert "/trades/" in order.body["error"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"bParameter": None}, "body"),
+        ({"venue": "native"}, "body"),
+        ({"bParameter": B // 100_000}, "bParameter"),
+        ({"initialLiquidity": 0}, "initialLiquidity"),
+    ],
+)
+def test_a_proposal_that_does_not_hold_together(
+    desk: Desk, fields: dict[str, Any], field: str
+) -> None:
+    refused = desk.propose(**fields)
+    assert (refused.status, refused.body["details"]["field"]) == (400, field)
+
+
+def test_a_silent_chain_is_a_502_and_keeps_nothing(desk: Desk) -> None:
+    market = desk.active()
+    desk.cluster.control("faults", status=500, times=-1)
+    asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
+    refused = desk.ask("buy_shares", **asked)
+    assert (refused.status, refused.body["code"]) == (502, "SOLANA_ERROR")
+    desk.cluster.control("faults")
+
+
+@pytest.mark.parametrize(
+    "stem", [stem for stem, route in ROUTES.items() if route.domain == "chain"]
+)
+def test_the_event_is_served(desk: Desk, stem: str) -> None:
+    market = desk.create() if stem == "activate_on_chain" else desk.active()
+    address = desk.address(market)
+    if stem == "activate_on_chain":
+        desk.cluster.aggregate(address, 7, 3)
+        admin = {"admin": AUTHORITY.pubkey(), "market": address}
+        desk.cluster.run("approve_proposal", AUTHORITY, admin)
+    signed = ""
+    if stem != "activate_on_chain":
+        asked = desk.ask("buy_shares", marketId=market, outcome="YES", targetCost=5 * SOL)
+        bought = asked.data["unsigned"]
+        signed = desk.sign(bought)
+    if stem in {"sell_shares", "claim_winnings", "withdraw_liquidity"}:
+        desk.send(bought)
+    if stem in {"dispute_on_chain", "claim_winnings", "withdraw_liquidity"}:
+        desk.cluster.resolve(desk.key, address)
+    if stem in {"claim_winnings", "withdraw_liquidity"}:
+        desk.platform.advance(3 * 86_400)
+        desk.cluster.finalize(address)
+    text = (EVENTS / f"{stem}.json").read_text(encoding="utf-8")
+    for name, value in {
+        MARKET: market,
+        "SESSION_TOKEN": desk.wallet.token,
+        "TRANSACTION": signed,
+    }.items():
+        text = text.replace(name, value)
+    answer = desk.platform.invoke(stem, json.loads(text))
+    assert answer.status == ROUTES[stem].status, answer.body
+    with desk.platform.database.connect() as owner:
+        logged = owner.execute(
+            "select action from audit_log where request_id = %s",
+            (f"event-{stem.replace('_', '-')}",),
+        ).fetchall()
+    # What is only handed out has changed nothing yet.
+    assert logged == ([("submit_trade",)] if stem == "submit_trade" else [])
