@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import psycopg
 
 MARKETS_PER_BATCH = 100
+ROWS_PER_STEP = 5_000
 
 
 @dataclass(frozen=True)
@@ -23,16 +24,16 @@ class Rebuilt:
     events: int
 
 
-def reindex(url: str, batch: int = MARKETS_PER_BATCH) -> Rebuilt:
-    """Rebuild every market's projections, `batch` markets a transaction."""
+def reindex(url: str, batch: int = MARKETS_PER_BATCH, rows: int = ROWS_PER_STEP) -> Rebuilt:
+    """Rebuild every market's projections, `batch` markets a transaction, `rows` events a step."""
     markets = events = 0
     after: str | None = None
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("set timezone = 'UTC'")
         while True:
             row = connection.execute(
-                "select last_market, markets, events from public.reindex_markets(%s, %s, %s)",
-                (after, batch, datetime.now(UTC)),
+                "select last_market, markets, events from public.reindex_markets(%s, %s, %s, %s)",
+                (after, batch, rows, datetime.now(UTC)),
             ).fetchone()
             if row is None:
                 return Rebuilt(markets, events)

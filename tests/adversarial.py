@@ -331,6 +331,9 @@ CASES: dict[str, Case] = {
     "the place in the block is not told": Case(
         [_changed(said(*ours(BAD)), "indexWithinBlock", ...)], incomplete=1
     ),
+    "the place is not told and the logs are cut off": Case(
+        [_changed(said(TRUNCATED), "indexWithinBlock", ...)], incomplete=1
+    ),
     "the place is not told and does not matter": Case([_changed(said(), "indexWithinBlock", ...)]),
     "no signature": _mended("transaction.signatures", []),
     "a signature that is none": _mended("transaction.signatures", ["x" * 88]),
@@ -343,7 +346,9 @@ CASES: dict[str, Case] = {
     "a time that no clock says": _mended("blockTime", 2**53),
     "no time": _mended("blockTime", None),
     "a place that no number holds": _mended("indexWithinBlock", 2**31),
-    "logs that are text": _mended("meta.logMessages", 5),
+    "logs that are a number": _mended("meta.logMessages", 5),
+    "logs that are text": _mended("meta.logMessages", BAD),
+    "logs that are an object": _mended("meta.logMessages", {BAD: BAD}),
     "a log line that is no text": _mended("meta.logMessages", [GOOD, None]),
     "things that are no transactions": Case(
         [None, 5, "x", [], {}, [[]], said(*ours(GOOD))], [IS_TRUE], malformed=6

@@ -4,6 +4,7 @@ The history is the same for everybody: markets that begin, and wallets that buy 
 """
 
 import contextlib
+import gc
 import io
 import os
 import random
@@ -134,12 +135,16 @@ def _handler(server: Postgres, database: str) -> Iterator[Handler]:
     os.environ.update(given)
     from functions.events.receive_helius.handler import handler  # noqa: PLC0415 - reads them
 
+    # The history of the bench is not the handler's to look through for garbage.
+    gc.collect()
+    gc.freeze()
     level = reporting.logger.log_level
     reporting.logger.setLevel("ERROR")
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield handler
     finally:
+        gc.unfreeze()
         reporting.logger.setLevel(level)
         connection.close()
         for name, value in before.items():

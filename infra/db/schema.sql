@@ -516,20 +516,16 @@ CREATE FUNCTION public.batch_results(p_orders public.order_draft[], p_order_ids 
     left join placed as p on p.order_id = i.id
 $$;
 
-CREATE FUNCTION public.begin_indexing(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[]) RETURNS TABLE(place integer)
+CREATE FUNCTION public.begin_indexing(p_signatures text[]) RETURNS TABLE(signature text, ordinal integer)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 begin
     perform public.lock_indexer();
-    insert into public.chain_addresses as a (market, market_id, address)
-    select * from unnest(p_markets, p_market_ids, p_addresses)
-    on conflict do nothing;
     return query
-    select (t.place - 1)::integer
-    from unnest(p_signatures, p_ordinals) with ordinality as t (signature, ordinal, place)
-    join public.chain_events as e
-        on e.signature = t.signature collate "C" and e.ordinal = t.ordinal;
+    select e.signature, e.ordinal
+    from unnest(p_signatures) as t (signature)
+    join public.chain_events as e on e.signature = t.signature collate "C";
 end;
 $$;
 
@@ -842,7 +838,7 @@ CREATE FUNCTION public.chain_markets_at(p_markets text[], p_slot bigint) RETURNS
     left join public.chain_market_facts(p_markets, p_slot) as f on f.market = m.market
     left join lateral jsonb_populate_record(null::public.chain_markets, f.facts) as n on true
     cross join lateral public.chain_shares_traded(
-        m.market, array[p_slot, 2147483647, 2147483647], l.moment) as t
+        m.market, null, array[p_slot, 2147483647, 2147483647], l.moment) as t
     where m.market = any (p_markets) and m.base_order[1] <= p_slot
 $$;
 
@@ -854,7 +850,7 @@ CREATE FUNCTION public.chain_payout(p_outcome boolean) RETURNS integer[]
         else '{5000,5000}' end
 $$;
 
-CREATE FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_since timestamp with time zone) RETURNS TABLE(yes numeric, no numeric)
+CREATE FUNCTION public.chain_shares_traded(p_market text, p_wallet text, p_after bigint[], p_since timestamp with time zone) RETURNS TABLE(yes numeric, no numeric)
     LANGUAGE sql STABLE
     SET search_path TO ''
     AS $$
@@ -866,6 +862,7 @@ CREATE FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_si
                 * (e.data ->> 'shares')::numeric as shares
         from public.chain_events as e
         where e.market = p_market and e.event_type in ('SharesBought', 'SharesSold')
+          and (p_wallet is null or e.wallet = p_wallet collate "C")
           and array[e.slot, e.tx_index, e.ordinal] > p_after and e.block_time >= p_since
     ) as t
 $$;
@@ -2626,7 +2623,7 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
+CREATE FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2634,6 +2631,10 @@ declare
     v_rows  public.chain_events[];
     v_later public.chain_events[];
 begin
+    insert into public.chain_addresses as a (market, market_id, address)
+    select * from unnest(p_markets, p_market_ids, p_addresses)
+    on conflict do nothing;
+
     update public.chain_events as e
     set market = a.market
     from public.chain_addresses as a
@@ -4271,7 +4272,7 @@ begin
         shares_no = n.base_no + t.no
     from public.chain_market_facts(p_markets, 9223372036854775807) as f
     cross join lateral jsonb_populate_record(null::public.chain_markets, f.facts) as n
-    cross join lateral public.chain_shares_traded(f.market, n.base_order, '-infinity') as t
+    cross join lateral public.chain_shares_traded(f.market, null, n.base_order, '-infinity') as t
     where m.market = f.market and n.base_order is not null
       and (m.base_yes, m.base_no, m.base_order)
           is distinct from (n.base_yes, n.base_no, n.base_order);
@@ -4369,6 +4370,7 @@ begin
     from traded as t
     where m.market = t.market;
 
+    perform public.project_observed_positions(v_touched);
     if v_claims then
         insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
         select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true
@@ -4399,6 +4401,25 @@ begin
     end if;
     return public.follow_chain_markets(v_touched, v_moved, p_request_id, p_now);
 end;
+$$;
+
+CREATE FUNCTION public.project_observed_positions(p_markets text[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$
+    insert into public.chain_positions (market, wallet, shares_yes, shares_no)
+    select o.market, o.wallet, o.yes + t.yes, o.no + t.no
+    from (
+        select distinct on (e.market, e.wallet) e.market, e.wallet,
+            (e.data ->> 'shares_yes')::numeric as yes, (e.data ->> 'shares_no')::numeric as no,
+            array[e.slot, e.tx_index, e.ordinal] as place
+        from public.chain_events as e
+        where e.event_type = 'PositionObserved' and e.market = any (p_markets)
+        order by e.market, e.wallet, e.slot desc, e.tx_index desc
+    ) as o
+    cross join lateral public.chain_shares_traded(o.market, o.wallet, o.place, '-infinity') as t
+    on conflict (market, wallet) do update
+    set shares_yes = excluded.shares_yes, shares_no = excluded.shares_no
 $$;
 
 CREATE FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_venue text, p_chain_market_id text, p_chain_address text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
@@ -4712,12 +4733,11 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.reindex_markets(p_after text, p_limit integer, p_now timestamp with time zone) RETURNS TABLE(last_market text, markets integer, events bigint)
+CREATE FUNCTION public.reindex_markets(p_after text, p_limit integer, p_rows integer, p_now timestamp with time zone) RETURNS TABLE(last_market text, markets integer, events bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
-    c_rows constant integer := 5000;
     v_markets text[];
     v_market  text;
     v_rows    public.chain_events[];
@@ -4762,13 +4782,20 @@ begin
                        or (n.block_time, n.slot, n.tx_index, n.ordinal)
                         > (v_last.block_time, v_last.slot, v_last.tx_index, v_last.ordinal))
                 order by n.block_time, n.slot, n.tx_index, n.ordinal
-                limit c_rows
+                limit p_rows
             ) as e;
             exit when v_rows is null;
             perform public.project_events(v_rows, null, p_now);
             v_events := v_events + cardinality(v_rows);
             v_last := v_rows[cardinality(v_rows)];
         end loop;
+        -- What the shares begin from was known before the last of its trades was added.
+        update public.chain_markets as m
+        set shares_yes = m.base_yes + t.yes, shares_no = m.base_no + t.no
+        from public.chain_shares_traded(v_market, null, (
+            select c.base_order from public.chain_markets as c where c.market = v_market), '-infinity'
+        ) as t
+        where m.market = v_market;
     end loop;
     return query select v_markets[cardinality(v_markets)], cardinality(v_markets), v_events;
 end;
@@ -7579,6 +7606,8 @@ CREATE INDEX chain_events_in_order ON public.chain_events USING btree (block_tim
 
 CREATE INDEX chain_events_of_market ON public.chain_events USING btree (market, block_time, slot, tx_index, ordinal) WHERE (market IS NOT NULL);
 
+CREATE INDEX chain_events_of_positions ON public.chain_events USING btree (market, wallet, slot, tx_index) WHERE (event_type = 'PositionObserved'::text);
+
 CREATE INDEX chain_events_of_type ON public.chain_events USING btree (event_type, block_time, slot, tx_index, ordinal);
 
 CREATE INDEX chain_events_of_wallet ON public.chain_events USING btree (wallet, block_time, slot, tx_index, ordinal) WHERE (wallet IS NOT NULL);
@@ -8185,8 +8214,8 @@ REVOKE ALL ON FUNCTION public.batch_refusal(p_place integer, p_code text, p_mess
 
 REVOKE ALL ON FUNCTION public.batch_results(p_orders public.order_draft[], p_order_ids uuid[], p_refusals jsonb, p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.begin_indexing(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.begin_indexing(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[]) TO presage_worker;
+REVOKE ALL ON FUNCTION public.begin_indexing(p_signatures text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_indexing(p_signatures text[]) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) TO presage_worker;
@@ -8216,7 +8245,7 @@ GRANT ALL ON FUNCTION public.chain_markets_at(p_markets text[], p_slot bigint) T
 
 REVOKE ALL ON FUNCTION public.chain_payout(p_outcome boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_since timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.chain_shares_traded(p_market text, p_wallet text, p_after bigint[], p_since timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.chain_window_s() FROM PUBLIC;
 
@@ -8360,8 +8389,8 @@ REVOKE ALL ON FUNCTION public.fresh_rate(p_base text, p_quote text, p_now timest
 REVOKE ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) TO presage_worker;
 
-REVOKE ALL ON FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_request_id text, p_now timestamp with time zone) TO presage_worker;
+REVOKE ALL ON FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.keep_audit_log() FROM PUBLIC;
 
@@ -8468,6 +8497,8 @@ GRANT SELECT,INSERT ON TABLE public.chain_events TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.project_events(p_rows public.chain_events[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.project_observed_positions(p_markets text[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_venue text, p_chain_market_id text, p_chain_address text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_venue text, p_chain_market_id text, p_chain_address text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
 
@@ -8489,8 +8520,8 @@ REVOKE ALL ON FUNCTION public.record_wallet_change(p_actor_id uuid, p_action tex
 REVOKE ALL ON FUNCTION public.refresh_leaderboard(p_day date, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.refresh_leaderboard(p_day date, p_now timestamp with time zone) TO presage_worker;
 
-REVOKE ALL ON FUNCTION public.reindex_markets(p_after text, p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.reindex_markets(p_after text, p_limit integer, p_now timestamp with time zone) TO presage_worker;
+REVOKE ALL ON FUNCTION public.reindex_markets(p_after text, p_limit integer, p_rows integer, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reindex_markets(p_after text, p_limit integer, p_rows integer, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.relay_outbox(p_limit integer, p_large_micros bigint, p_now timestamp with time zone) TO presage_worker;

@@ -1,9 +1,10 @@
--- Why: projects the events that this transaction has kept (begin_indexing came first). A claim names
--- its market's account only: it joins its market when both are known. Definer: as begin_indexing.
--- Answers the markets here whose state has changed.
+-- Why: projects the events that this transaction has kept (begin_indexing came first). p_markets,
+-- p_market_ids and p_addresses name the markets that they are of. A claim names its market's account
+-- only: it joins its market when both are known. Definer: the tables that tell what is on chain have
+-- no other writer. Answers the markets here whose state has changed.
 create or replace function public.index_events(
-    p_signatures text[], p_ordinals integer[], p_markets text[], p_request_id text,
-    p_now timestamptz
+    p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[],
+    p_addresses text[], p_request_id text, p_now timestamptz
 ) returns uuid[]
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -11,6 +12,10 @@ declare
     v_rows  public.chain_events[];
     v_later public.chain_events[];
 begin
+    insert into public.chain_addresses as a (market, market_id, address)
+    select * from unnest(p_markets, p_market_ids, p_addresses)
+    on conflict do nothing;
+
     update public.chain_events as e
     set market = a.market
     from public.chain_addresses as a

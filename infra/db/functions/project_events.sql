@@ -80,6 +80,7 @@ begin
     from traded as t
     where m.market = t.market;
 
+    perform public.project_observed_positions(v_touched);
     if v_claims then
         insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
         select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true

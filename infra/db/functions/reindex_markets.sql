@@ -1,13 +1,14 @@
 -- Why: rebuilds what the events of some markets add up to, from chain_events alone, in one
 -- transaction: the tables are whole before and after it, and deliveries wait for its end. It takes
--- the next markets after p_after by their id on chain; no row is answered when there is none.
+-- the next markets after p_after by their id on chain, p_rows events at a time; no row is answered
+-- when there is none.
 -- Definer: as index_events. What belongs to no market that was ever met goes.
-create or replace function public.reindex_markets(p_after text, p_limit integer, p_now timestamptz)
-returns table (last_market text, markets integer, events bigint)
+create or replace function public.reindex_markets(
+    p_after text, p_limit integer, p_rows integer, p_now timestamptz
+) returns table (last_market text, markets integer, events bigint)
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-    c_rows constant integer := 5000;
     v_markets text[];
     v_market  text;
     v_rows    public.chain_events[];
@@ -52,13 +53,20 @@ begin
                        or (n.block_time, n.slot, n.tx_index, n.ordinal)
                         > (v_last.block_time, v_last.slot, v_last.tx_index, v_last.ordinal))
                 order by n.block_time, n.slot, n.tx_index, n.ordinal
-                limit c_rows
+                limit p_rows
             ) as e;
             exit when v_rows is null;
             perform public.project_events(v_rows, null, p_now);
             v_events := v_events + cardinality(v_rows);
             v_last := v_rows[cardinality(v_rows)];
         end loop;
+        -- What the shares begin from was known before the last of its trades was added.
+        update public.chain_markets as m
+        set shares_yes = m.base_yes + t.yes, shares_no = m.base_no + t.no
+        from public.chain_shares_traded(v_market, null, (
+            select c.base_order from public.chain_markets as c where c.market = v_market), '-infinity'
+        ) as t
+        where m.market = v_market;
     end loop;
     return query select v_markets[cardinality(v_markets)], cardinality(v_markets), v_events;
 end;

@@ -10,11 +10,12 @@ import random
 import select
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import psycopg
 from psycopg import errors as pg_errors
+from psycopg.pq import TransactionStatus
 from psycopg.rows import class_row, tuple_row
 
 from presage import config, metrics
@@ -124,18 +125,18 @@ def load[RowT](
     call: Call,
     first: Statement[RowT],
     copy: Query,
-    lines: Callable[[list[RowT]], str],
-    last: list[Statement[Any]],
+    blocks: Callable[[list[RowT]], Iterable[str]],
+    last: Callable[[], list[Statement[Any]]],
 ) -> list[list[Any]]:
-    """One transaction with a COPY in it: a statement, COPY of the lines that its rows leave, more.
+    """One transaction around a COPY: a statement, COPY of what its rows leave, more statements.
 
-    That is three flushes and no statement a row; `lines` may be asked more than once. Answers the
-    rows of `last`.
+    That is four flushes and no statement a row. Blocks of lines are sent as they are made, so that
+    the server works while they are; both callables may be asked again. Answers the rows of `last`.
 
     Raises:
         PresageError: as `run`.
     """
-    return _retried(lambda: _load(call, first, copy, lines, last))
+    return _retried(lambda: _load(call, first, copy, blocks, last))
 
 
 def _attempt(call: Call, statements: list[Statement[Any]]) -> list[psycopg.Cursor[Any]]:
@@ -182,8 +183,8 @@ def _load[RowT](
     call: Call,
     first: Statement[RowT],
     copy: Query,
-    lines: Callable[[list[RowT]], str],
-    last: list[Statement[Any]],
+    blocks: Callable[[list[RowT]], Iterable[str]],
+    last: Callable[[], list[Statement[Any]]],
 ) -> list[list[Any]]:
     connection = _connection(call.zone)
     try:
@@ -191,19 +192,21 @@ def _load[RowT](
             connection.execute("begin")
             connection.execute(_SET_ACTOR, _actor(call))
             found = _execute(connection, first)
-        if block := lines(found.fetchall()):
+        made = iter(blocks(found.fetchall()))
+        if head := next(made, ""):
             with connection.cursor().copy(copy.sql.removesuffix(";")) as stream:
-                stream.write(block)
+                stream.write(head)
+                for block in made:
+                    stream.write(block)
         with connection.pipeline():
-            cursors = [_execute(connection, statement) for statement in last]
+            cursors = [_execute(connection, statement) for statement in last()]
             connection.execute("commit")
         return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
-    except psycopg.Error:
+    finally:
         if connection.broken:
             connection.close()
-        else:
+        elif connection.info.transaction_status != TransactionStatus.IDLE:
             connection.rollback()
-        raise
 
 
 def _actor(call: Call) -> tuple[str, str]:

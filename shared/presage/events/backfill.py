@@ -4,6 +4,7 @@ Only what is final is fetched, newest first. Reading is safe to repeat and in an
 moves once its end is reached, and a run that stops halfway loses nothing.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,17 +12,23 @@ from itertools import batched
 from typing import Any, Self
 
 import orjson
+from solders.pubkey import Pubkey
 
 from presage import config, metrics
 from presage.adapters import solana_history
-from presage.adapters.solana_history import MAX_SIGNATURES, Mention
+from presage.adapters.solana_history import MAX_ACCOUNTS, MAX_SIGNATURES, Mention
 from presage.adapters.solana_rpc import RefusedError
+from presage.chain.accounts import UserPosition, decode_account
+from presage.chain.borsh import DecodeError
 from presage.db import connection
 from presage.db.queries import beside
 from presage.events.indexing import Batch, Malformed, index
 from presage.events.transactions import (
+    MAX_INDEX,
     MalformedTransactionError,
+    Row,
     Transaction,
+    accounts_of,
     read_transaction,
     watched,
 )
@@ -44,6 +51,12 @@ class _Incomplete:
     signature: str
     slot: int
     attempts: int
+
+
+@dataclass(frozen=True)
+class _At:
+    address: str
+    market: str
 
 
 @dataclass(frozen=True)
@@ -106,33 +119,74 @@ def catch_up(run: Run, walk: Walk, *, least_slot: int = 0) -> Walk | None:
 
 
 def fetch_again(run: Run) -> int:
-    """Fetch transactions once more whose logs were cut off; how many are whole now.
+    """Fetch transactions once more whose logs were cut off; how many are settled.
 
-    What the chain itself has cut off stays so: accounts tell the rest (see reconciliation.py).
+    What the chain itself has cut off stays so: then the wallets' own accounts tell what they hold,
+    and the markets' are compared anyway (see reconciliation.py).
 
     Raises:
         SolanaError: the RPC did not answer.
     """
     params = {"now": run.call.now, "limit": INCOMPLETE_PER_RUN}
     rows = connection.fetch_all(run.call, _queries["list_incomplete"], _Incomplete, params)
-    whole = 0
+    settled = 0
     for row in rows:
         if run.out_of_time:
             break
-        batch = _read([Mention(row.signature, row.slot, has_failed=False)])
+        batch, raw = _read([Mention(row.signature, row.slot, has_failed=False)])
+        found = raw.get(row.signature)
         is_whole = bool(batch.malformed) or any(one.is_complete for one in batch.transactions)
-        whole += is_whole
         # What is still cut off is noted already.
         kept = [_as_complete(one) for one in batch.transactions]
+        if not is_whole and found is not None:
+            kept += _observed_positions(run, found)
         index(run.call, Batch(kept, batch.malformed))
-        if is_whole or row.attempts + 1 >= MAX_ATTEMPTS:
+        if is_whole or found is not None or row.attempts + 1 >= MAX_ATTEMPTS:
             done = {"signature": row.signature}
             connection.run(run.call, [(_queries["drop_incomplete"], None, done)])
+            settled += 1
         else:
             wait = timedelta(seconds=PUT_OFF_S * 2**row.attempts)
             later = {"signature": row.signature, "next_attempt_at": run.call.now + wait}
             connection.run(run.call, [(_queries["put_off_incomplete"], None, later)])
-    return whole
+    return settled
+
+
+def _observed_positions(run: Run, raw: dict[str, Any]) -> list[Transaction]:
+    """What the positions that a transaction of ours names hold, as events of their own."""
+    ours = watched()
+    try:
+        named = sorted(accounts_of(raw, ours.programme) - {ours.programme})[:MAX_ACCOUNTS]
+    except (LookupError, TypeError):
+        return []  # instructions of another shape
+    if not named:
+        return []
+    held = solana_history.accounts(named)
+    positions: list[UserPosition] = []
+    for data in held.data:
+        with contextlib.suppress(DecodeError):  # of another kind, or gone
+            positions.append(decode_account(UserPosition, data or b""))
+    addresses = {"addresses": [str(Pubkey(one.market)) for one in positions]}
+    rows = connection.fetch_all(run.call, _queries["find_markets_at"], _At, addresses)
+    markets = {row.address: row.market for row in rows}
+    time_s = int(raw["blockTime"])
+    made = []
+    for one in positions:
+        market, wallet = markets.get(str(Pubkey(one.market))), str(Pubkey(one.user))
+        if market is None:
+            continue
+        told = {
+            "timestamp": time_s,
+            "market_id": market,
+            "user": wallet,
+            "shares_yes": one.shares_yes,
+            "shares_no": one.shares_no,
+        }
+        name = f"observed:{market}:{wallet}:{held.slot}"
+        text = orjson.dumps(told).decode()
+        row = Row(name, 0, held.slot, MAX_INDEX, time_s, "PositionObserved", market, wallet, text)
+        made.append(Transaction(name, held.slot, time_s, [row]))
+    return made
 
 
 def _as_complete(one: Transaction) -> Transaction:
@@ -145,15 +199,16 @@ def _fetch(run: Run, chunk: Iterable[Mention]) -> None:
     for row in connection.fetch_all(run.call, _queries["list_known"], _Signature, params):
         del wanted[row.signature]
     if wanted:
-        batch = _read(wanted.values())
+        batch, _ = _read(wanted.values())
         index(run.call, batch)
         if missed := sum(bool(one.rows) for one in batch.transactions):
             metrics.count("MissedTransactions", missed)
 
 
-def _read(mentions: Iterable[Mention]) -> Batch:
-    """These transactions; one that the node cannot show is incomplete."""
+def _read(mentions: Iterable[Mention]) -> tuple[Batch, dict[str, Any]]:
+    """These transactions, read and raw; one that the node cannot show is incomplete."""
     batch, ours = Batch(), watched()
+    shown: dict[str, Any] = {}
     orders: dict[int, dict[str, int]] = {}
     for one in mentions:
         try:
@@ -166,8 +221,9 @@ def _read(mentions: Iterable[Mention]) -> Batch:
         if raw is None or place is None:
             batch.transactions.append(Transaction(one.signature, one.slot, 0, is_complete=False))
             continue
+        shown[one.signature] = raw
         try:
             batch.transactions.append(read_transaction(raw, ours, place))
         except MalformedTransactionError as error:
             batch.malformed.append(Malformed(orjson.dumps(raw), str(error)))
-    return batch
+    return batch, shown

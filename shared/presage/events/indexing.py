@@ -4,8 +4,10 @@ import base64
 import functools
 import hashlib
 import uuid
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import batched
 from typing import Any
 
 import orjson
@@ -28,13 +30,15 @@ from presage.events.transactions import (
 # Bytes that could not be read are tried again by this workflow, and then wait for an admin.
 RECONCILIATION = "event_reconciliation"
 _NULL = "\\N"
+TRANSACTIONS_PER_BLOCK = 64
 MALFORMED = "malformed:"
 _queries = queries.beside(__file__)
 
 
 @dataclass(frozen=True)
-class _Place:
-    place: int
+class _Key:
+    signature: str
+    ordinal: int
 
 
 @dataclass(frozen=True)
@@ -62,20 +66,40 @@ class Malformed:
 
 @dataclass
 class Batch:
-    """Transactions that were read together."""
+    """Transactions that are kept together: those that are read, and raw ones that will be."""
 
     transactions: list[Transaction] = field(default_factory=list)
     malformed: list[Malformed] = field(default_factory=list)
+    raw: Iterator[object] = field(default_factory=lambda: iter(()))
+    raw_names: list[str] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """Every signature; of a raw transaction, what may turn out to be one."""
+        return [*(one.signature for one in self.transactions), *self.raw_names]
 
     @property
     def rows(self) -> list[Row]:
-        """Every event of the batch."""
+        """Every event that is read."""
         return [row for one in self.transactions for row in one.rows]
 
     @property
     def incomplete(self) -> list[Transaction]:
         """The transactions that must be fetched again."""
         return [one for one in self.transactions if not one.is_complete]
+
+    def read(self) -> Iterator[Transaction]:
+        """Every transaction; a raw one is read when it is asked for, or put apart."""
+        yield from tuple(self.transactions)
+        ours = watched()
+        for one in self.raw:
+            try:
+                transaction = read_transaction(one, ours)
+            except MalformedTransactionError as error:
+                self.malformed.append(Malformed(orjson.dumps(one), str(error)))
+            else:
+                self.transactions.append(transaction)
+                yield transaction
 
 
 def receive_helius(call: Call, body: bytes) -> DeliveryIndexed:
@@ -84,7 +108,7 @@ def receive_helius(call: Call, body: bytes) -> DeliveryIndexed:
     What of it cannot be read becomes a dead letter with its bytes, and the rest is kept. Delivered
     again, it changes nothing.
     """
-    batch = read_delivery(body)
+    batch = open_delivery(body)
     indexed = index(call, batch)
     rows = batch.rows
     if rows:
@@ -101,88 +125,91 @@ def receive_helius(call: Call, body: bytes) -> DeliveryIndexed:
     )
 
 
-def read_delivery(body: bytes) -> Batch:
-    """A delivery's transactions, those that cannot be read apart; never raises."""
+def open_delivery(body: bytes) -> Batch:
+    """A delivery's transactions, still raw; never raises."""
     try:
         raw = orjson.loads(body)
     except orjson.JSONDecodeError:
         return Batch(malformed=[Malformed(body, "The delivery is not JSON.")])
     if not isinstance(raw, list):
         return Batch(malformed=[Malformed(body, "The delivery is not an array.")])
-    batch, ours = Batch(), watched()
-    for one in raw:
-        try:
-            batch.transactions.append(read_transaction(one, ours))
-        except MalformedTransactionError as error:
-            batch.malformed.append(Malformed(orjson.dumps(one), str(error)))
+    return Batch(raw=iter(raw), raw_names=[name for one in raw if (name := _name_of(one))])
+
+
+def read_delivery(body: bytes) -> Batch:
+    """A delivery's transactions, those that cannot be read apart; never raises."""
+    batch = open_delivery(body)
+    deque(batch.read(), maxlen=0)
     return batch
 
 
+def _name_of(raw: Any) -> str | None:  # noqa: ANN401 - any JSON
+    try:
+        name = raw["transaction"]["signatures"][0]
+    except (LookupError, TypeError):
+        return None
+    return name if isinstance(name, str) and name.isalnum() else None
+
+
 def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
-    """Keep and project what was read, in one transaction with others; how many events are new."""
-    rows = _once(batch.rows)
-    statements = [*beside]
+    """Keep and project a batch, in one transaction with other statements.
+
+    How many events are new. Raw transactions are read while what came before them is stored.
+    """
+    fresh: list[Row] = []
+    now = call.now.isoformat()
+
+    def blocks(known: list[_Key]) -> Iterator[str]:
+        fresh.clear()
+        here = {(one.signature, one.ordinal) for one in known}
+        for chunk in batched(batch.read(), TRANSACTIONS_PER_BLOCK, strict=False):
+            new = {row[:2]: row for one in chunk for row in one.rows if row[:2] not in here}
+            here.update(new)
+            fresh.extend(new.values())
+            if new:
+                yield "".join([_line(row, now) for row in new.values()])
+
+    def last() -> list[Statement[Any]]:
+        statements = [*beside]
+        if batch.malformed:
+            statements.append(_dead_letters(call, batch.malformed))
+        if batch.incomplete:
+            statements.append(_to_fetch_again(call, batch.incomplete))
+        if fresh:
+            statements.append((_queries["index_events"], _Changed, _kept(call, fresh)))
+        return statements
+
+    begin = (_queries["begin_indexing"], _Key, {"signatures": _array(batch.names)})
+    results = connection.load(call, begin, _queries["copy_events"], blocks, last)
+    _count(batch)
+    if fresh and (changed := results[-1][0].changed):
+        call.changed_tags += ["markets", *(f"market:{market}" for market in changed)]
+    return len(fresh)
+
+
+def _count(batch: Batch) -> None:
     if batch.malformed:
         metrics.count("MalformedTransactions", len(batch.malformed))
-        statements.append(_dead_letters(call, batch.malformed))
     if batch.incomplete:
         metrics.count("IncompleteTransactions", len(batch.incomplete))
-        statements.append(_to_fetch_again(call, batch.incomplete))
-    if unknown := sum(row.event_type == UNKNOWN for row in rows):
+    if unknown := sum(row.event_type == UNKNOWN for row in batch.rows):
         metrics.count("UnknownEvents", unknown)
-    if rows:
-        return _keep(call, rows, statements)
-    if statements:
-        connection.run(call, statements)
-    return 0
 
 
-def _once(rows: Iterable[Row]) -> list[Row]:
-    """Each event once: a delivery may hold a transaction twice."""
-    return list({row[:2]: row for row in rows}.values())
-
-
-def _keep(call: Call, rows: list[Row], beside: list[Statement[Any]]) -> int:
-    signatures, ordinals = ([row[at] for row in rows] for at in (0, 1))
-    known = [
-        _address_of(config.get("ZMART_PROGRAM_ID"), market)
-        for market in {row.market for row in rows}
-        if market is not None
-    ]
-    markets = _array(market for market, _, _ in known)
-    named = {
-        "signatures": _array(signatures),
-        "ordinals": _array(ordinals),
-        "markets": markets,
+def _kept(call: Call, rows: list[Row]) -> dict[str, object]:
+    """Which events were kept, and the markets that they are of."""
+    programme_id = config.get("ZMART_PROGRAM_ID")
+    names = {row.market for row in rows}
+    known = [_address_of(programme_id, market) for market in names if market is not None]
+    return {
+        "signatures": _array(row.signature for row in rows),
+        "ordinals": _array(row.ordinal for row in rows),
+        "markets": _array(market for market, _, _ in known),
         "market_ids": _array(market_id for _, market_id, _ in known),
         "addresses": _array(address for _, _, address in known),
-    }
-    project: dict[str, object] = {
-        "markets": markets,
         "request_id": call.request_id,
         "now": call.now,
     }
-    fresh: list[Row] = []
-
-    def lines(places: list[_Place]) -> str:
-        nonlocal fresh
-        here = {one.place for one in places}
-        fresh = [row for place, row in enumerate(rows) if place not in here]
-        project["signatures"] = _array(row.signature for row in fresh)
-        project["ordinals"] = _array(row.ordinal for row in fresh)
-        now = call.now.isoformat()
-        return "".join([_line(row, now) for row in fresh])
-
-    *_, [done] = connection.load(
-        call,
-        (_queries["begin_indexing"], _Place, named),
-        _queries["copy_events"],
-        lines,
-        [*beside, (_queries["index_events"], _Changed, project)],
-    )
-    if done.changed:
-        call.changed_tags += ["markets", *(f"market:{market}" for market in done.changed)]
-    return len(fresh)
 
 
 def _line(row: Row, now: str) -> str:

@@ -22,6 +22,7 @@ type EventType = Literal[
     "MarketFinalized",
     "MarketObserved",
     "MarketResolved",
+    "PositionObserved",
     "ProposalAggregated",
     "ProposalApproved",
     "ProposalVoteSubmitted",
@@ -88,9 +89,9 @@ class EventView(ResponseModel):
     """One event.
 
     `data` is JSON text: the fields by their names in the programme, keys in base58, amounts in
-    units of 1/1,000,000,000. `market` is the id on chain in hex. `MarketObserved` and
-    `ConfigObserved` are what an account held when it differed from its events; their signature is
-    no transaction's.
+    units of 1/1,000,000,000. `market` is the id on chain in hex. `MarketObserved`,
+    `PositionObserved` and `ConfigObserved` are what an account held when its events did not tell
+    it; their signature is no transaction's.
     """
 
     signature: str

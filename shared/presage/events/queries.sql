@@ -1,10 +1,6 @@
 -- name: begin_indexing
--- Begin to keep a delivery's events; the places of those that are here already.
-select place
-from public.begin_indexing(
-    %(signatures)s::text[], %(ordinals)s::integer[], %(markets)s::text[], %(market_ids)s::uuid[],
-    %(addresses)s::text[]
-);
+-- Begin to keep transactions' events; those that are here already.
+select signature, ordinal from public.begin_indexing(%(signatures)s::text[]);
 
 -- name: copy_events
 -- Keep events, all in one statement.
@@ -14,7 +10,8 @@ copy public.chain_events (signature, ordinal, slot, tx_index, block_time, event_
 -- name: index_events
 -- Project the events that were kept.
 select public.index_events(
-    %(signatures)s::text[], %(ordinals)s::integer[], %(markets)s::text[], %(request_id)s, %(now)s
+    %(signatures)s::text[], %(ordinals)s::integer[], %(markets)s::text[], %(market_ids)s::uuid[],
+    %(addresses)s::text[], %(request_id)s, %(now)s
 ) as changed;
 
 -- name: keep_malformed
@@ -159,6 +156,10 @@ select signature, slot, attempts from public.chain_incomplete
 where next_attempt_at <= %(now)s
 order by next_attempt_at, signature
 limit %(limit)s;
+
+-- name: find_markets_at
+-- Markets by where their accounts are.
+select address, market from public.chain_addresses where address = any (%(addresses)s::text[]);
 
 -- name: drop_incomplete
 -- A transaction has been fetched again, or for the last time.

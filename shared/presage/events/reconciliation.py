@@ -290,7 +290,8 @@ def _take(run: Run, slot: int, found: list[_Found]) -> None:
         if one.differing
     ]
     rows = [_row(run, slot, one) for one in found if one.observed]
-    index(run.call, Batch([Transaction("", slot, 0, rows)]), *statements)
+    made = [Transaction(row.signature, slot, row.block_time_s, [row]) for row in rows]
+    index(run.call, Batch(made), *statements)
 
 
 def _row(run: Run, slot: int, one: _Found) -> Row:

@@ -106,18 +106,40 @@ def _read(raw: Any, ours: Watched, tx_index: int | None) -> Transaction:  # noqa
         return Transaction(signature, slot, time_s, has_failed=True)
     place = raw.get("indexWithinBlock", tx_index)
     lines = meta["logMessages"]
+    if lines is not None and type(lines) is not list:
+        raise TypeError("the logs are not an array")
     "".join(lines or ())  # which only texts can be
     reading = read_logs(lines or (), ours.programme)
     inner = meta["innerInstructions"]
     found = reading.found
     if inner:
         found = found + read_inner(inner, _keys(body, meta), *ours)
+    complete = reading.is_complete and lines is not None
     if place is None:
-        return Transaction(signature, slot, time_s, is_complete=not found)
+        return Transaction(signature, slot, time_s, is_complete=complete and not found)
     _whole(place, MAX_INDEX)
     rows = [_row(signature, slot, place, time_s, one) for one in found]
-    complete = reading.is_complete and lines is not None
     return Transaction(signature, slot, time_s, rows, complete)
+
+
+def accounts_of(raw: dict[str, Any], programme: str) -> set[str]:
+    """The accounts that a transaction's calls of a programme name, called from within or not.
+
+    Raises:
+        LookupError: an instruction names an account that is not there.
+    """
+    meta, body = raw["meta"], raw["transaction"]
+    keys = _keys(body, meta)
+    calls = [
+        *body["message"]["instructions"],
+        *(one for group in meta["innerInstructions"] or () for one in group["instructions"]),
+    ]
+    return {
+        keys[place]
+        for one in calls
+        if keys[one["programIdIndex"]] == programme
+        for place in one["accounts"]
+    }
 
 
 def _whole(value: object, most: int) -> int:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from infra.bench import depth, duel, history
+from infra.bench import depth, duel, events, history
 from infra.bench.duel import Plan
 from infra.bench.flow import place_in_batches, place_in_one_flush
 from infra.bench.registry import Figure, durability
@@ -45,6 +45,17 @@ def test_rollups_equal_the_fills(postgres: Postgres, monkeypatch: pytest.MonkeyP
     # Raises BenchError when bars or figures differ, or when the audit finds anything.
     figures = history.price_history(postgres), history.market_stats(postgres)
     assert [figure.name for figure in figures] == ["price_history", "market_stats"]
+
+
+def test_indexing_keeps_what_its_peers_keep(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, size in (("EVENTS", 300), ("PEER_EVENTS", 60), ("ROUNDS", 1), ("LATENCY_S", 1)):
+        monkeypatch.setattr(events, name, size)
+    monkeypatch.setattr(events, "MAX_BODY_BYTES", 150_000)
+    # Each raises BenchError when an event is missing, or projected twice.
+    for measure in (events.index_events, events.index_against_copy, events.index_latency):
+        assert measure(postgres).ours > 0
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """What a request costs in network flushes: the budget of DESIGN, counted on the wire."""
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
+from infra.local import deliveries
+from presage.chain.events import SharesBought
 from presage.ops import alerts
 from tests.harness import Platform, Wallet
 from tests.proxy import FlushCounter
@@ -104,6 +107,50 @@ def test_a_warm_admin_read_is_one_flush_each(
     _cost(counters)
     assert platform.call(stem, token=admin.token).status == 200
     assert _cost(counters) == (1, 1)
+
+
+PUBLIC_READS: list[tuple[str, dict[str, str]]] = [
+    ("list_events", {"query": "limit"}),
+    ("search_events", {"query": "q"}),
+    ("list_market_events", {"market_id": "0" * 64}),
+    ("list_events_by_type", {"type": "MarketCreated"}),
+]
+QUERIES = {"limit": {"limit": 1}, "q": {"q": "7h3gXfBf"}}
+
+
+@pytest.mark.parametrize(("stem", "asked"), PUBLIC_READS)
+def test_a_read_of_events_is_one_flush_each(
+    stem: str, asked: dict[str, str], platform: Platform, counters: Counters
+) -> None:
+    path: dict[str, Any] = {name: value for name, value in asked.items() if name != "query"}
+    query = QUERIES.get(asked.get("query", ""))
+    costs = []
+    for _ in range(2):
+        assert platform.call(stem, query=query, **path).status == 200
+        costs.append(_cost(counters))
+    assert costs[1] == (1, 1)
+
+
+def test_a_delivery_is_a_few_flushes_however_much_it_holds(
+    platform: Platform, counters: Counters
+) -> None:
+    """A statement, COPY's request and its data, and the rest: see ADR 8."""
+    costs = []
+    for first, last in ((0, 1), (1, 3), (3, 300), (0, 300)):
+        made = [
+            deliveries.of_events(
+                SharesBought(
+                    *(deliveries.market("m"), deliveries.wallet("w")), outcome=True, shares=1,
+                    cost=1, new_price_yes=1, timestamp=deliveries.GENESIS_S,
+                ),
+                name=f"t {n}",
+            )
+            for n in range(first, last)
+        ]  # fmt: skip
+        assert platform.index(*made).status == 200
+        costs.append(_cost(counters))
+    assert costs[1:3] == [(4, 0)] * 2
+    assert costs[3] == (2, 0)  # all of it was known
 
 
 def test_a_change_of_rights_tells_redis_after_its_commit(

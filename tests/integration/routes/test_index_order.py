@@ -75,7 +75,8 @@ def test_a_rebuild_gives_the_same_tables(module_platform: Platform) -> None:
             owner.execute("update dispute_weights set weight = 1")
             owner.execute("insert into chain_positions values ('00', 'nobody')")
             assert all(tables(owner)[name] != expected[name] for name in REBUILT[:3])
-            done = reindex(platform.database.url("presage_worker"), batch=2)
+            # Steps of a few events, of which a market has more.
+            done = reindex(platform.database.url("presage_worker"), batch=2, rows=3 + chain)
             assert (done.markets, done.events) == (5, _of_markets(expected))
             assert tables(owner) == expected
             assert owner.execute("select count(*) from outbox").fetchone() == told

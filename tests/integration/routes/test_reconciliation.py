@@ -5,16 +5,19 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
+from infra.local.asgi import Receive, Scope, Send, answer_lifespan, read_body, respond
 from infra.local.clock import set_clock
 from infra.local.deliveries import GENESIS_S, market, of_events, wallet
+from infra.local.feed import FeedServer
 from infra.reindex import reindex
-from presage.chain.accounts import GlobalConfig, MarketAccount
+from presage.chain.accounts import GlobalConfig, MarketAccount, UserPosition
 from presage.chain.events import MarketCreated
-from presage.chain.programme import MarketState, config_address
+from presage.chain.programme import MarketState, config_address, position_address
 from tests.chain_history import tables
 from tests.cluster import AUTHORITY, HELIUS_API_KEY, SOL, Cluster
 from tests.harness import NOON_MS, WEBHOOK_SECRET, Platform, Wallet
@@ -285,6 +288,78 @@ def test_logs_that_were_cut_off_are_fetched_again(
     assert (counts["whole"], counts["discrepancies"]) == (1, 0)
     _agrees(platform, cluster, address)
     assert _rows(platform, "select from chain_incomplete") == []
+
+
+class CuttingNode:
+    """The cluster's RPC as an ASGI application, which has not kept all of a transaction's logs."""
+
+    def __init__(self, cluster: Cluster, signature: str) -> None:
+        self._url, self._signature = cluster.url, signature
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and its answer back."""
+        if scope["type"] == "lifespan":
+            await answer_lifespan(receive, send)
+            return
+        body = await read_body(receive, 1_000_000)
+        async with httpx.AsyncClient() as client:
+            answer = (await client.post(self._url, content=body)).json()
+        asked = json.loads(body)
+        if asked["method"] == "getTransaction" and asked["params"][0] == self._signature:
+            answer["result"] = _cut(answer["result"])
+        headers = [(b"content-type", b"application/json")]
+        await respond(send, 200, json.dumps(answer).encode(), headers)
+
+
+def _cut(raw: dict[str, Any]) -> dict[str, Any]:
+    lines = [*raw["meta"]["logMessages"][:1], "Log truncated"]
+    return raw | {"meta": raw["meta"] | {"logMessages": lines}}
+
+
+def test_what_the_chain_itself_has_cut_off_is_told_by_the_accounts(
+    platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever fills the logs before a trade hides it, and would vote with what is sold."""
+    address = cluster.active_market(alice)
+    cluster.buy(alice, address, SOL)
+    cluster.advance_slots(40)
+    _reconcile(platform)
+    hidden = cluster.buy(alice, address, SOL // 2, outcome=False)
+    assert platform.index(_cut(_delivered(cluster, hidden))).data["incomplete"] == 1
+    cluster.advance_slots(40)
+    with FeedServer(CuttingNode(cluster, hidden)) as node:
+        monkeypatch.setenv("SOLANA_RPC_URL", node.url)
+        counts = _reconcile(platform)
+        assert (counts["whole"], counts["discrepancies"]) == (1, 1)
+        _hold_what_they_hold(platform, cluster, address, alice)
+        # What is traded in the open counts on top of it, once.
+        seen = cluster.buy(alice, address, SOL // 4, outcome=False)
+        cluster.resolve(alice, address)
+        cluster.dispute(alice, address)
+        platform.index(_delivered(cluster, seen))
+        cluster.advance_slots(40)
+        assert _reconcile(platform)["discrepancies"] == 0
+    _hold_what_they_hold(platform, cluster, address, alice)
+    position = cluster.account(UserPosition, position_address(address, alice.pubkey()))
+    [(weight,)] = _rows(platform, "select weight from dispute_weights")
+    assert weight == abs(position.shares_yes - position.shares_no)
+    expected = _tables(platform)
+    reindex(platform.database.url(), rows=2)
+    assert _tables(platform) == expected
+
+
+def _hold_what_they_hold(
+    platform: Platform, cluster: Cluster, address: Pubkey, wallet: Keypair
+) -> None:
+    """The market's row and the wallet's are what their accounts hold."""
+    _agrees(platform, cluster, address)
+    position = cluster.account(UserPosition, position_address(address, wallet.pubkey()))
+    held = _rows(
+        platform,
+        "select shares_yes, shares_no from chain_positions"  # noqa: S608 - ours
+        f" where wallet = '{wallet.pubkey()}'",
+    )
+    assert held == [(position.shares_yes, position.shares_no)]
 
 
 def test_what_could_not_be_read_is_read_again(platform: Platform, cluster: Cluster) -> None:

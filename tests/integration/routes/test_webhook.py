@@ -154,6 +154,19 @@ def test_a_delivery_is_counted_and_a_duplicate_changes_nothing(platform: Platfor
     assert payload == {"base64": "eyJzbG90Ijoibm8ifQ=="}
 
 
+def test_what_is_new_is_found_behind_much_that_is_known(platform: Platform) -> None:
+    made = [
+        of_events(
+            MarketCreated(market(str(n)), ALICE, 10**11, 0, GENESIS_S), name=f"m {n}", index=n
+        )
+        for n in range(200)
+    ]
+    assert platform.index(*made[:150]).data["indexed"] == 150
+    assert platform.index(*made).data["indexed"] == 50
+    assert platform.index(*made, *made).data["indexed"] == 0
+    assert _count(platform, "chain_markets") == 200
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"{}", b"null", b"\xff\xfe", b'["\\ud800"]', b"[" * 9])
 def test_what_is_no_array_of_transactions_is_a_dead_letter(body: bytes, platform: Platform) -> None:
     answer = _send(platform, body).data
