@@ -4769,10 +4769,21 @@ begin
     ),
     resolved as (
         insert into public.notifications (user_id, type, market_id, created_at)
-        select w.user_id, 'market_resolved', c.market_id, c.created_at
-        from claimed c
-        join public.follows w on w.market_id = c.market_id and w.notify_on_resolve
-        where c.topic = 'market_state' and c.payload ->> 'newState' = 'FINALIZED'
+        select w.user_id, 'market_resolved', w.market_id, w.created_at
+        from (
+            select f.user_id, c.market_id, c.created_at
+            from claimed c
+            join public.follows f on f.market_id = c.market_id and f.notify_on_resolve
+            where c.topic = 'market_state' and c.payload ->> 'newState' = 'FINALIZED'
+            union all
+            select u.id, c.market_id, c.created_at
+            from claimed c
+            join public.markets k on k.id = c.market_id and k.venue = 'solana'
+            join public.chain_positions p on p.market = k.chain_market_id and not p.has_claimed
+                and (p.shares_yes > 0 or p.shares_no > 0)
+            join public.users u on u.chain = 'solana' and u.address = p.wallet
+            where c.topic = 'market_state' and c.payload ->> 'newState' = 'FINALIZED'
+        ) as w
         order by w.market_id, w.user_id
         on conflict do nothing
     ),
