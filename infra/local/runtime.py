@@ -45,6 +45,7 @@ class FunctionProcess:
         self._environment = environment
         self._log_file = log_file
         self._turn = asyncio.Lock()
+        self._calls = 0  # a lock between two holders does not show who waits for it
         self._ready = asyncio.Event()
         self._events: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self._answer: asyncio.Future[bytes] | None = None
@@ -58,10 +59,17 @@ class FunctionProcess:
     @property
     def busy(self) -> bool:
         """Whether an event is being served or waits."""
-        return self._turn.locked()
+        return self._calls > 0
 
     async def invoke(self, event: bytes, request_id: str) -> Any:  # noqa: ANN401 - whatever a handler returns
         """Serve one event; raises InvocationError. A dead or killed process starts anew."""
+        self._calls += 1
+        try:
+            return await self._invoke(event, request_id)
+        finally:
+            self._calls -= 1
+
+    async def _invoke(self, event: bytes, request_id: str) -> Any:  # noqa: ANN401 - whatever a handler returns
         async with self._turn:
             if self._exit is None or self._exit.done():
                 async with self._starting:
