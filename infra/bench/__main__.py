@@ -13,7 +13,16 @@ import sys
 from infra.bench.registry import FIGURES, durability
 from infra.local.postgres import Postgres
 
-MODULES = ("matching", "depth", "parallel", "history", "settlement", "gateway", "workflows")
+MODULES = (
+    "matching",
+    "depth",
+    "parallel",
+    "history",
+    "settlement",
+    "gateway",
+    "workflows",
+    "votes",
+)
 
 
 def main() -> int:
