@@ -21,7 +21,10 @@ MODULES = (
     "settlement",
     "gateway",
     "workflows",
+MODULES = (
     "events",
+    "votes",
+)
 )
 
 
