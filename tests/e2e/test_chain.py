@@ -333,6 +333,7 @@ def claim(scene: Scene, market: str, traders: list[ChainTrader]) -> None:
 
 def agree(scene: Scene, market: str) -> None:
     """What the API and the database say is what the chain's accounts and history say."""
+    scene.run("event_reconciliation")
     account = scene.account(market)
     [row] = scene.select(
         "select state, creator, b_parameter, initial_liquidity, shares_yes, shares_no, likes,"
