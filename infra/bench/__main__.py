@@ -21,10 +21,8 @@ MODULES = (
     "settlement",
     "gateway",
     "workflows",
-MODULES = (
     "events",
     "votes",
-)
 )
 
 

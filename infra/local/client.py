@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 import orjson
@@ -67,8 +67,20 @@ class Traffic:
             self.samples.append(what)
 
 
+class Signer(Protocol):
+    """A wallet that can sign in."""
+
+    chain: str
+    address: str
+
+    def sign(self, text: str) -> str:
+        """The wallet's signature of a text."""
+
+
 class Wallet:
     """A secp256k1 key and its Ethereum address; the same seed makes the same wallet."""
+
+    chain = "evm"
 
     def __init__(self, seed: str) -> None:
         self._key = PrivateKey(keccak256(seed.encode()))
@@ -123,9 +135,9 @@ class ApiClient:
         """Let go of the connection."""
         self._http.close()
 
-    def sign_in(self, wallet: Wallet) -> Self:
+    def sign_in(self, wallet: Signer) -> Self:
         """Open a session for a wallet; later calls carry it."""
-        asked = {"address": wallet.address, "chain": "evm"}
+        asked = {"address": wallet.address, "chain": wallet.chain}
         message = self.post("/auth/nonce", asked)["message"]
         connected = self.post(
             "/auth/connect-wallet",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from infra.local import homes
 from infra.local.process import StartError
-from infra.local.stack import Stack, remove_state
+from infra.local.stack import WEBHOOK_PATH, Stack, remove_state
 from infra.local.supervisor import ChildDiedError, interrupted_by_signals
 from infra.schedules import sync_stage
 
@@ -86,11 +86,13 @@ def _table(stack: Stack) -> str:
         "QStash": stack.qstash_url,
         "Redis REST": stack.redis_rest_url,
         "Solana RPC": stack.solana_url or stack.env["SOLANA_RPC_URL"],
+        "programme": stack.env.get("ZMART_PROGRAM_ID", ""),
+        "Helius hook": stack.base_url + WEBHOOK_PATH,
         "Postgres": stack.database_urls["owner"],
         "cron secret": stack.env["CRON_SECRET"],
         "logs": str(stack.log_dir),
         "mail": str(stack.log_dir / "ses.log"),
-        "IPFS": stack.ipfs_url,
+        "IPFS": stack.ipfs_url or stack.env["IPFS_API_URL"],
     }
     return "\n" + "\n".join(f"  {name:<12} {value}" for name, value in rows.items()) + "\n"
 

@@ -36,20 +36,24 @@ class Payout:
 
 
 @contextmanager
-def worker_zone(env: Mapping[str, str]) -> Iterator[None]:
-    """Let this process log in as the workflows' role of the stack whose variables these are."""
-    name = "DATABASE_URL_WORKER"
-    before = os.environ.get(name)
+def worker_zone(env: Mapping[str, str], *others: str) -> Iterator[None]:
+    """Let this process log in as the workflows' role of the stack whose variables these are.
+
+    `others` are settings of the stack that are needed beside the database's.
+    """
+    names = ("DATABASE_URL_WORKER", *others)
+    before = {name: os.environ.pop(name, None) for name in names}
     connection.close()
-    os.environ[name] = env[name]
+    os.environ.update({name: env[name] for name in names})
     try:
         yield
     finally:
         connection.close()
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def deposit(

@@ -4,6 +4,7 @@ Everything goes through the HTTP API but the money, which an operator brings. A 
 the first one's data and adds nothing: slugs, deposit references and client order ids are its keys.
 """
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -75,7 +76,7 @@ MARKETS = (
 
 
 def seed(stack: Stack) -> list[str]:
-    """Fill a stack, once; three curl lines to try.
+    """Fill a stack, once; curl lines to try.
 
     Raises:
         ApiError: the platform refused what it should take.
@@ -92,12 +93,23 @@ def seed(stack: Stack) -> list[str]:
                 _trade(market, market_id, users)
         for user in users.values():
             user.close()
+    on_chain = _seed_chain(stack)
     slug = MARKETS[0].slug
     return [
         f"curl -s {stack.base_url}/health",
         f"curl -s '{stack.base_url}/markets?sort=volume'",
         f"curl -s '{stack.base_url}/markets/{slug}/book?outcome=YES'",
+        *on_chain,
     ]
+
+
+def _seed_chain(stack: Stack) -> list[str]:
+    """The Solana half, where the stack has a cluster of its own; a curl line to try."""
+    if not stack.solana_url:
+        return []
+    # By name: a stack without a cluster does not need solders.
+    lines: list[str] = importlib.import_module("infra.local.seed_chain").seed_chain(stack)
+    return lines
 
 
 def _wallet(name: str) -> Wallet:

@@ -31,8 +31,6 @@ def main() -> None:
     if options.state is not None and options.state.exists():
         saved = orjson.loads(options.state.read_bytes())
         chain.restore(saved)
-    else:
-        chain.begin()
     helius = Helius(chain, os.environ.get("HELIUS_API_KEY", ""))
     helius.hooks = saved["hooks"] if saved else {}
     if options.webhook and WEBHOOK_ID not in helius.hooks:
@@ -40,6 +38,8 @@ def main() -> None:
     if options.webhook:  # another start may have other ports
         helius.hooks[WEBHOOK_ID]["webhookURL"] = options.webhook
         helius.hooks[WEBHOOK_ID]["authHeader"] = os.environ.get("HELIUS_WEBHOOK_SECRET", "")
+    if not saved:  # with the webhook in place: who indexes hears of the programme's config too
+        chain.begin()
     serve(Server(chain, helius, options.state), options.port)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from presage import config, metrics
 from presage.adapters import breaker
-from presage.errors import SolanaError
+from presage.errors import SolanaError, UpstreamError
 
 if TYPE_CHECKING:
     import httpx
@@ -94,6 +94,11 @@ class Statuses:
 def is_configured() -> bool:
     """Whether there is a cluster to ask."""
     return bool(config.get("SOLANA_RPC_URL"))
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the node did not answer: the fault of nobody who asked, and over when it is over."""
+    return isinstance(error, UpstreamError) and not isinstance(error, RefusedError)
 
 
 def rpc(method: str, params: Sequence[Any], *, attempts: int = ATTEMPTS) -> Any:  # noqa: ANN401 - JSON

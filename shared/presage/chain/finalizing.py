@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import psycopg
 
+from presage.adapters import breaker, solana_rpc
 from presage.chain import moves
 from presage.db import connection
 from presage.db.queries import beside
@@ -49,9 +50,13 @@ def finalize_due(run: Run) -> int:
                 continue
             try:
                 sent += _finalize(run, row)
+            except breaker.OpenError:
+                return sent  # nothing gets through for anybody, and it was told
             except (PresageError, psycopg.Error) as error:
-                run.fail(str(row.id), error)
                 failed.add(row.id)
+                # An outage must not use up the tries after which a human is asked.
+                if not solana_rpc.is_outage(error):
+                    run.fail(str(row.id), error)
     return sent
 
 

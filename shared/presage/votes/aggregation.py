@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from presage import config, metrics
+from presage.adapters import solana_rpc
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
@@ -64,7 +65,7 @@ def vote_aggregation(run: Run) -> Outcome:
     """
     after = run.cursor.get("after")
     authority = _authority()
-    counts = dict.fromkeys(("counted", "passed", "sent", "busy"), 0)
+    counts = dict.fromkeys(("counted", "passed", "sent", "busy", "unreachable"), 0)
     while not run.out_of_time:
         params = {
             "after": after,
@@ -99,8 +100,11 @@ def _count(run: Run, row: _OpenVote, counts: dict[str, int]) -> None:
         recorded = _record(run.call, row, lease, sent)
     except (PresageError, psycopg.Error) as error:
         connection.execute(run.call, _queries["postpone_tally"], lease)
-        run.fail(str(row.id), error)
         metrics.count("AggregationFailures")
+        if solana_rpc.is_outage(error):  # must not use up the tries after which a human is asked
+            counts["unreachable"] += 1
+        else:
+            run.fail(str(row.id), error)
         return
     counts["sent"] += sent is not None
     counts["counted"] += recorded.changed

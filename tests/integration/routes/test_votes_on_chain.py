@@ -1,0 +1,430 @@
+"""What votes lead to on chain: tallies, approvals, final outcomes; each once, none too early."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from presage import clock
+from presage.adapters import breaker, redis, solana_rpc
+from presage.chain import programme
+from presage.chain.accounts import MarketAccount
+from presage.votes.aggregation import vote_aggregation
+from presage.workflows.run import Outcome, Run
+from tests.cluster import SOL, Cluster
+from tests.harness import Platform
+from tests.integration.local.receiver import Receiver
+from tests.integration.routes.chain_sender import Sender
+
+DAY = 86_400
+SLOT = 300
+TALLY, APPROVAL, FINAL = "aggregate_proposal_votes", "approve_proposal", "finalize_market"
+
+
+@dataclass
+class Poll:
+    """A market on chain that is voted on here, and everything that is told of it."""
+
+    platform: Platform
+    cluster: Cluster
+    receiver: Receiver
+    creator: Keypair
+    market_id: uuid.UUID
+    market: Pubkey
+
+    def hear(self) -> None:
+        """Have the platform index what Helius delivers."""
+        self.cluster.control("flush")
+        arrivals, self.receiver.arrivals = self.receiver.arrivals, []
+        for arrival in arrivals:
+            told = {"authorization": arrival.headers["authorization"]}
+            event = self.platform.event("receive_helius", raw=arrival.body, headers=told)
+            assert self.platform.invoke("receive_helius", event).status == 200
+
+    def cast(self, likes: int, dislikes: int) -> None:
+        """Votes of new wallets that exist in the database only."""
+        with self.platform.database.connect() as owner:
+            owner.execute(
+                "with wallets as ("
+                "  insert into users (id, address, chain, created_at)"
+                "  select gen_random_uuid(), gen_random_uuid()::text, 'solana', %(now)s"
+                "  from generate_series(1, %(all)s) returning id, address)"
+                " insert into votes (id, market_id, user_id, wallet, kind, vote, created_at)"
+                " select gen_random_uuid(), %(market)s, w.id, w.address, 'proposal',"
+                "   row_number() over () <= %(likes)s, %(now)s from wallets as w",
+                {
+                    "market": self.market_id,
+                    "all": likes + dislikes,
+                    "likes": likes,
+                    "now": clock.now(),
+                },
+            )
+
+    def count(self, *, after_s: int = SLOT) -> None:
+        """One run of vote_aggregation in a slot of its own."""
+        self.platform.advance(after_s)
+        assert self.platform.deliver("vote_aggregation").status == 200
+
+    def monitor(self, *, after_s: int = 60) -> None:
+        """One run of market_monitor in a slot of its own."""
+        self.platform.advance(after_s)
+        assert self.platform.deliver("market_monitor").status == 200
+
+    def land(self) -> None:
+        """What was sent becomes final, and the platform hears of it."""
+        self.cluster.advance_slots(32)
+        self.platform.advance(60)
+        assert self.platform.deliver("chain_confirm").status == 200
+        self.hear()
+
+    def sent(self) -> list[tuple[str, str]]:
+        """What was signed for the market, oldest first: purpose and status."""
+        return self.select(
+            "select purpose, status from chain_transactions where market_id = %s"
+            " order by created_at, id",
+        )
+
+    def results(self) -> list[tuple[Any, ...]]:
+        """What runs have counted, oldest first; whether a transaction went with it."""
+        return self.select(
+            "select yes, no, percentage_bps, passed, purpose, signature is not null"
+            " from aggregation_results where market_id = %s order by id"
+        )
+
+    def account(self) -> MarketAccount:
+        """The market as the chain has it."""
+        return self.cluster.account(MarketAccount, self.market)
+
+    def state(self) -> str:
+        """The market's state here."""
+        [(state,)] = self.select("select state from markets where id = %s")
+        return str(state)
+
+    def select(self, statement: str) -> list[tuple[Any, ...]]:
+        """Rows of the market as the owner sees them."""
+        with self.platform.database.connect() as owner:
+            return owner.execute(statement.encode(), (self.market_id,)).fetchall()
+
+    def execute(self, statement: str, *params: object) -> None:
+        """A statement of the owner's."""
+        with self.platform.database.connect() as owner:
+            owner.execute(statement.encode(), params)
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cluster(module_platform: Platform, receiver: Receiver) -> Iterator[Cluster]:
+    """One chain for the module, whose webhook is heard."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Cluster(module_platform.clock_file, webhook=receiver.url) as cluster,
+    ):
+        for name, value in cluster.environment.items():
+            patch.setenv(name, value)
+        yield cluster
+
+
+@pytest.fixture
+def poll(
+    module_platform: Platform, cluster: Cluster, receiver: Receiver, redis_url: str
+) -> Iterator[Poll]:
+    """A proposed market on chain, known here; nothing else is open, and the node is well."""
+    market_id, creator = uuid.uuid4(), cluster.wallet(1_000)
+    market = cluster.create_market(creator, market_id=programme.chain_market_id(market_id))
+    poll = Poll(module_platform, cluster, receiver, creator, market_id, market)
+    poll.hear()
+    yield poll
+    cluster.control("faults")
+    Sender(module_platform, cluster, market_id, market, redis_url).redis("FLUSHALL")
+    poll.execute("truncate chain_transactions, ops_alerts, dead_letters, vote_tallies")
+    poll.execute("update markets set state = 'CANCELLED'")
+
+
+def test_a_changed_tally_is_told_once(poll: Poll) -> None:
+    poll.cast(3, 1)
+    poll.count()
+    assert poll.sent() == [(TALLY, "sent")]
+    poll.count()  # under way
+    poll.land()
+    for _ in range(4):
+        poll.count()  # unchanged, for over a quarter of an hour
+    assert poll.sent() == [(TALLY, "finalized")]
+    account = poll.account()
+    assert (account.proposal_likes, account.proposal_dislikes) == (3, 1)
+    poll.cast(0, 1)
+    poll.count()
+    poll.land()
+    assert poll.sent() == [(TALLY, "finalized")] * 2
+    assert poll.account().proposal_dislikes == 2
+    assert poll.results() == [(3, 1, 7_500, False, TALLY, True), (3, 2, 6_000, False, TALLY, True)]
+
+
+@pytest.mark.parametrize(
+    ("likes", "dislikes", "share_bps", "state"),
+    [
+        (7, 3, 7_000, "APPROVED"),
+        (6, 4, 6_000, "PROPOSED"),
+        (9, 0, 10_000, "PROPOSED"),
+        (10, 0, 10_000, "APPROVED"),
+        (6_999, 3_001, 6_999, "PROPOSED"),
+        (7_000, 3_000, 7_000, "APPROVED"),
+    ],
+)
+def test_seventy_percent_of_ten_are_approved_on_chain(
+    poll: Poll, likes: int, dislikes: int, share_bps: int, state: str
+) -> None:
+    poll.cast(likes, dislikes)
+    poll.count()
+    assert poll.state() == "PROPOSED"
+    poll.land()
+    assert poll.account().state == programme.MarketState.PROPOSED
+    for _ in range(2):
+        poll.count()
+        poll.land()
+    assert poll.state() == state
+    approved = state == "APPROVED"
+    assert poll.sent() == [(TALLY, "finalized")] + [(APPROVAL, "finalized")] * approved
+    assert {result[2:4] for result in poll.results()} == {(share_bps, approved)}
+
+
+def test_only_the_programmes_admin_approves(poll: Poll) -> None:
+    poll.cast(10, 0)
+    poll.count()
+    poll.land()
+    [(admin,)] = poll.select("select admin from chain_config where %s::uuid is not null")
+    poll.execute("update chain_config set admin = 'somebody else'")
+    poll.count()
+    assert poll.sent() == [(TALLY, "finalized")]
+    poll.execute("update chain_config set admin = %s", admin)
+    poll.count()
+    poll.land()
+    assert (poll.sent()[1:], poll.state()) == ([(APPROVAL, "finalized")], "APPROVED")
+
+
+def _vote_there(poll: Poll, wallet: Keypair, market: Pubkey, *, vote: bool) -> None:
+    """A vote on chain."""
+    record = programme.vote_address(market, wallet.pubkey(), programme.VoteType.PROPOSAL)
+    keys = {"market": market, "vote_record": record, "user": wallet.pubkey()}
+    poll.cluster.run("submit_proposal_vote", wallet, keys, vote=vote)
+
+
+def test_a_vote_on_chain_takes_the_place_of_one_here(poll: Poll) -> None:
+    key = poll.cluster.wallet()
+    voter = poll.platform.sign_in_with_solana(key)
+    body = {"marketId": str(poll.market_id), "vote": "like"}
+    cast = poll.platform.call("vote_on_proposal", token=voter.token, body=body)
+    assert cast.data["voteCount"] == {"likes": 1, "dislikes": 0}
+    for wallet, vote in ((key, False), (poll.cluster.wallet(), True)):
+        _vote_there(poll, wallet, poll.market, vote=vote)
+    poll.hear()
+    poll.platform.advance(6)
+    shown = poll.platform.call("get_votes", market_id=poll.market_id).data
+    assert (shown["proposal"], shown["votes"]) == ({"likes": 1, "dislikes": 1}, 2)
+    poll.count()
+    account = poll.account()
+    assert (account.proposal_likes, account.proposal_dislikes) == (1, 1)
+
+
+def _disputed(poll: Poll, weights: tuple[int, int]) -> None:
+    """Trade, resolve to NO and dispute; two holders of these weights vote for and against."""
+    poll.cast(10, 0)
+    for _ in range(2):
+        poll.count()
+        poll.land()
+    active = {"authority": poll.creator.pubkey(), "market": poll.market}
+    poll.cluster.run("activate_market", poll.creator, active)
+    holders = [poll.cluster.wallet(50) for _ in range(2)]
+    for holder, outcome in zip(holders, (True, False), strict=True):
+        poll.cluster.buy(holder, poll.market, 10 * SOL, outcome=outcome)
+    poll.cluster.resolve(poll.creator, poll.market, outcome=False)
+    poll.cluster.dispute(holders[0], poll.market)
+    poll.hear()
+    held = poll.select("select weight from dispute_weights where market_id = %s")
+    assert len(held) == 2
+    assert all(weight > 2**32 for (weight,) in held)
+    for holder, weight, vote in zip(holders, weights, ("support", "reject"), strict=True):
+        wallet = poll.platform.sign_in_with_solana(holder)
+        poll.execute(
+            "update dispute_weights set weight = %s where market_id = %s and wallet = %s",
+            weight,
+            poll.market_id,
+            wallet.address,
+        )
+        body = {"marketId": str(poll.market_id), "vote": vote}
+        cast = poll.platform.call("vote_on_dispute", token=wallet.token, body=body)
+        assert cast.status == 200, cast.body
+
+
+@pytest.mark.parametrize(
+    ("weights", "agree", "outcome"),
+    [
+        ((60, 40), 6_000, True),
+        ((59_999, 40_001), 5_999, False),
+        ((3 * 2**66, 2**66), 7_500, True),
+        ((2, 2**66), 0, False),
+        ((2**66, 2), 9_999, True),
+    ],
+)
+def test_a_dispute_is_sent_once_and_not_before_three_days(
+    poll: Poll, weights: tuple[int, int], agree: int, outcome: bool
+) -> None:
+    _disputed(poll, weights)
+    before = poll.sent()
+    poll.platform.set_clock(poll.account().dispute_initiated_at * 1_000)
+    for _ in range(3):
+        poll.platform.advance(DAY - SLOT - 120)
+        poll.count()
+        poll.monitor()
+    assert (poll.sent(), poll.state()) == (before, "DISPUTED")
+    poll.monitor(after_s=180)
+    poll.monitor()  # landed, and not heard of yet
+    assert poll.sent() == [*before, (FINAL, "sent")]
+    poll.land()
+    poll.monitor()
+    account = poll.account()
+    assert (account.dispute_agree, account.dispute_disagree) == (agree, 10_000 - agree)
+    assert (account.final_outcome, poll.state()) == (outcome, "FINALIZED")
+    assert poll.sent() == [*before, (FINAL, "finalized")]
+    sent = [(*result[2:4], result[5]) for result in poll.results() if result[4] == FINAL]
+    assert sent == [(agree, agree >= 6_000, True)]
+
+
+def _waits(poll: Poll) -> tuple[int, int | None]:
+    """How often the count has failed, and in how many seconds it comes again."""
+    [(failures, next_at)] = poll.select(
+        "select failures, next_attempt_at from vote_tallies where market_id = %s"
+    )
+    return failures, round((next_at - clock.now()).total_seconds()) if next_at else None
+
+
+def _close_breaker() -> None:
+    """As if the breaker's five minutes were over: Redis keeps its own time."""
+    redis.flush([("DEL", breaker.open_key(solana_rpc.NAME))])
+
+
+def test_a_long_outage_is_over_when_it_is_over(poll: Poll, monkeypatch: pytest.MonkeyPatch) -> None:
+    """5, 10, then every 20 minutes; however long it takes, nobody has to help."""
+    monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0.0)
+    poll.cast(10, 0)
+    poll.cluster.control("faults", status=503)
+    for number, minutes in enumerate((5, 10, 20, 20, 20), start=1):
+        poll.count()
+        assert _waits(poll) == (number, minutes * 60)
+        poll.platform.advance(60 * minutes - SLOT - 1)
+        poll.platform.deliver("vote_aggregation")
+        assert _waits(poll) == (number, SLOT + 1)
+        poll.platform.advance(1)
+    assert poll.sent() == []
+    assert poll.select("select item from dead_letters where item = %s::text") == []
+    poll.cluster.control("faults")
+    _close_breaker()
+    poll.count()
+    assert poll.sent() == [(TALLY, "sent")]
+    assert _waits(poll) == (0, None)
+
+
+def test_an_outage_does_not_keep_a_due_market(poll: Poll, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0.0)
+    _disputed(poll, (60, 40))
+    before = poll.sent()
+    poll.platform.advance(3 * DAY)
+    poll.cluster.control("faults", status=503)
+    for _ in range(8):
+        poll.monitor(after_s=20 * 60)
+    assert poll.sent() == before
+    assert poll.select("select item from dead_letters where item = %s::text") == []
+    poll.cluster.control("faults")
+    _close_breaker()
+    poll.monitor()
+    assert poll.sent() == [*before, (FINAL, "sent")]
+
+
+def test_a_tally_that_never_landed_is_sent_again(poll: Poll) -> None:
+    poll.cast(5, 5)
+    poll.cluster.control("faults", drop=-1)
+    poll.count()
+    poll.cluster.advance_slots(151)
+    poll.land()
+    assert poll.sent() == [(TALLY, "expired")]
+    poll.cluster.control("faults")
+    for _ in range(3):
+        poll.count()
+    assert poll.sent() == [(TALLY, "expired"), (TALLY, "sent")]
+    assert poll.account().proposal_likes == 5
+
+
+def _run(poll: Poll) -> tuple[Run, Outcome]:
+    """A run outside any slot: two may work at once."""
+    call = poll.platform.as_zone("worker")
+    run = Run(id=uuid.uuid4(), name="vote_aggregation", slot=call.now, call=call)
+    return run, vote_aggregation(run)
+
+
+def test_two_runs_at_once_send_once(poll: Poll) -> None:
+    poll.cast(4, 1)
+    poll.cluster.control("faults", slow_s=0.05)
+    with poll.platform.threads(2) as pool:
+        outcomes = [one for _, one in pool.map(lambda _: _run(poll), range(2))]
+    assert sorted((one.counts["sent"], one.counts["busy"]) for one in outcomes) == [(0, 1), (1, 0)]
+    assert poll.sent() == [(TALLY, "sent")]
+    assert len(poll.results()) == 1
+
+
+def test_who_lost_its_lease_cannot_write(poll: Poll) -> None:
+    """A run that hangs is taken for dead; when it comes back, the other one's word stands."""
+    poll.cast(4, 1)
+    poll.cluster.control("faults", slow_s=0.2)
+    with ThreadPoolExecutor(1) as pool:
+
+        def hang() -> Run:
+            try:
+                return _run(poll)[0]
+            finally:
+                poll.platform.close()
+
+        hung = pool.submit(hang)
+        deadline = time.monotonic() + 5
+        while not poll.select("select fence from vote_tallies where market_id = %s"):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        poll.platform.advance(61)
+        run, outcome = _run(poll)
+        late = hung.result()
+    assert (run.failures, outcome.counts["counted"]) == ({}, 1)
+    assert [error.split(":")[0] for error in late.failures.values()] == ["ConflictError"]
+    assert len(poll.sent()) == len(poll.results()) == 1
+    [(fence, failures)] = poll.select(
+        "select fence, failures from vote_tallies where market_id = %s"
+    )
+    assert (fence, failures) == (2, 0)
+
+
+def test_a_native_market_is_not_the_chains(poll: Poll) -> None:
+    """Somebody gives a market on chain the id of one of ours, and wallets vote it down there."""
+    native = poll.platform.proposed_market(poll.platform.sign_in())
+    there = poll.cluster.create_market(
+        poll.creator, market_id=programme.chain_market_id(uuid.UUID(native))
+    )
+    for _ in range(3):
+        _vote_there(poll, poll.cluster.wallet(), there, vote=False)
+    poll.hear()
+    ours = Poll(poll.platform, poll.cluster, poll.receiver, poll.creator, uuid.UUID(native), there)
+    ours.cast(9, 1)
+    shown = poll.platform.call("get_votes", market_id=native).data
+    assert shown["proposal"] == {"likes": 9, "dislikes": 1}
+    ours.count()
+    assert (ours.state(), ours.sent()) == ("APPROVED", [])
+    [place] = ours.select("select venue, chain_address from markets where id = %s")
+    assert place == ("native", None)
+    assert ours.account().proposal_total_votes == 0
