@@ -4490,6 +4490,20 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.readable_user(p_wallet text, p_as_admin boolean) RETURNS uuid
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+    select u.id
+    from public.users as u
+    where u.id = public.find_wallet(
+            case when p_wallet like '0x%' then 'evm' else 'solana' end, p_wallet)
+      and (u.id = public.actor_id()
+           or (p_as_admin and exists (
+               select from public.users as a
+               where a.id = public.actor_id() and a.role in ('admin', 'super_admin'))))
+$$;
+
 CREATE FUNCTION public.record_move(p_market_id uuid, p_action text, p_from text, p_to text, p_reason text, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -4844,10 +4858,21 @@ begin
     ),
     resolved as (
         insert into public.notifications (user_id, type, market_id, created_at)
-        select w.user_id, 'market_resolved', c.market_id, c.created_at
-        from claimed c
-        join public.follows w on w.market_id = c.market_id and w.notify_on_resolve
-        where c.topic = 'market_state' and c.payload ->> 'newState' = 'FINALIZED'
+        select w.user_id, 'market_resolved', w.market_id, w.created_at
+        from (
+            select f.user_id, c.market_id, c.created_at
+            from claimed c
+            join public.follows f on f.market_id = c.market_id and f.notify_on_resolve
+            where c.topic = 'market_state' and c.payload ->> 'newState' = 'FINALIZED'
+            union all
+            select u.id, c.market_id, c.created_at
+            from claimed c
+            join public.markets k on k.id = c.market_id and k.venue = 'solana'
+            join public.chain_positions p on p.market = k.chain_market_id and not p.has_claimed
+                and (p.shares_yes > 0 or p.shares_no > 0)
+            join public.users u on u.chain = 'solana' and u.address = p.wallet
+            where c.topic = 'market_state' and c.payload ->> 'newState' = 'FINALIZED'
+        ) as w
         order by w.market_id, w.user_id
         on conflict do nothing
     ),
@@ -5935,6 +5960,97 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.user_positions(p_wallet text, p_as_admin boolean, p_market_id uuid, p_outcome bigint, p_limit integer) RETURNS TABLE(market_id uuid, outcome smallint, yes_lots numeric, no_lots numeric, cost_micros numeric, realised_micros numeric)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    select p.market_id, p.outcome,
+           coalesce(sum(p.held_lots) filter (where p.position = 'YES'), 0),
+           coalesce(sum(p.held_lots) filter (where p.position = 'NO'), 0),
+           sum(p.cost_micros), sum(p.realised_micros)
+    from public.positions as p
+    where p.user_id = (select public.readable_user(p_wallet, p_as_admin))
+      and (p.held_lots > 0 or p.realised_micros <> 0)
+      and (p_market_id is null
+           or (p.market_id >= p_market_id and (p.market_id, p.outcome) > (p_market_id, p_outcome)))
+    group by p.market_id, p.outcome
+    order by p.market_id, p.outcome
+    limit least(p_limit, 101)
+$$;
+
+CREATE FUNCTION public.user_profile(p_wallet text, p_as_admin boolean) RETURNS TABLE(display_name text, joined_at timestamp with time zone, trades bigint, volume_micros numeric, markets_traded bigint, votes bigint, open_positions bigint, profit_micros numeric)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    select u.display_name, u.created_at,
+           case when r.id is not null then coalesce(t.trades, 0) end,
+           case when r.id is not null then coalesce(t.volume_micros, 0) end,
+           case when r.id is not null then p.markets end,
+           case when r.id is not null then (
+               select count(*) from public.votes as v where v.user_id = r.id) end,
+           case when r.id is not null then p.open end,
+           case when r.id is not null then coalesce(p.realised, 0) end
+    from public.users as u
+    cross join lateral (select public.readable_user(p_wallet, p_as_admin) as id) as r
+    left join lateral (
+        select sum(d.trade_count) as trades, sum(d.volume_micros) as volume_micros
+        from public.user_daily_stats as d where d.user_id = r.id
+    ) as t on true
+    left join lateral (
+        select count(distinct q.market_id) as markets, sum(q.realised_micros) as realised,
+               count(distinct (q.market_id, q.outcome)) filter (where q.held_lots > 0) as open
+        from public.positions as q where q.user_id = r.id
+    ) as p on true
+    where u.id = public.find_wallet(
+        case when p_wallet like '0x%' then 'evm' else 'solana' end, p_wallet)
+$$;
+
+CREATE FUNCTION public.user_trades(p_wallet text, p_as_admin boolean, p_before_seq bigint, p_before_fill bigint, p_limit integer) RETURNS TABLE(seq bigint, fill_id bigint, market_id uuid, outcome smallint, "position" text, side text, is_taker boolean, price_bps integer, size_lots bigint, traded_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    with looked as materialized (
+        select o.id, o.seq, o.market_id, o.outcome, o.position, o.side, o.filled_lots
+        from public.orders as o
+        where o.user_id = (select public.readable_user(p_wallet, p_as_admin))
+          and (p_before_seq is null or o.seq <= p_before_seq)
+        order by o.seq desc
+        limit 500
+    )
+    (select o.seq, f.id, o.market_id, o.outcome, o.position::text, o.side::text, f.is_taker,
+            case o.position when 'YES' then f.price_bps else 10000 - f.price_bps end,
+            f.size_lots, f.created_at
+     from looked as o
+     cross join lateral (
+         (select t.id, true as is_taker, t.price_bps::integer, t.size_lots, t.created_at
+          from public.fills as t where t.taker_order_id = o.id)
+         union all
+         (select m.id, false, m.price_bps::integer, m.size_lots, m.created_at
+          from public.fills as m where m.maker_order_id = o.id)
+     ) as f
+     where o.filled_lots > 0
+       and (p_before_seq is null or (o.seq, f.id) < (p_before_seq, p_before_fill))
+     order by o.seq desc, f.id desc
+     limit least(p_limit, 101))
+    union all
+    (select min(o.seq), null, null, null, null, null, null, null, null, null
+     from looked as o
+     having count(*) = 500)
+$$;
+
+CREATE FUNCTION public.user_votes(p_wallet text, p_as_admin boolean, p_before timestamp with time zone, p_before_id uuid, p_limit integer) RETURNS TABLE(id uuid, market_id uuid, kind text, vote boolean, voted_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    select v.id, v.market_id, v.kind, v.vote, v.created_at
+    from public.votes as v
+    where v.user_id = (select public.readable_user(p_wallet, p_as_admin))
+      and (p_before is null
+           or (v.created_at <= p_before and (v.created_at, v.id) < (p_before, p_before_id)))
+    order by v.created_at desc, v.id desc
+    limit least(p_limit, 101)
+$$;
+
 CREATE FUNCTION public.void_payout(p_market_id uuid) RETURNS integer[]
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -5957,6 +6073,15 @@ CREATE FUNCTION public.vote_outcome(p_kind text, p_yes numeric, p_no numeric, p_
     from (select coalesce(trunc(p_yes * 10000 / nullif(p_yes + p_no, 0)), 0)::integer as share) as s
     join (values ('proposal', 7000, 10), ('dispute', 6000, 1)) as r (kind, threshold, least_votes)
         on r.kind = p_kind
+$$;
+
+CREATE FUNCTION public.wallet_is_known(p_wallet text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+    select public.find_wallet(
+            case when p_wallet like '0x%' then 'evm' else 'solana' end, p_wallet) is not null
+        or exists (select from public.chain_events as e where e.wallet = p_wallet)
 $$;
 
 CREATE FUNCTION public.wallet_of(p_user_id uuid) RETURNS text
@@ -6438,14 +6563,6 @@ CREATE TABLE public.chain_cursors (
     updated_at timestamp with time zone NOT NULL
 );
 
-CREATE TABLE public.chain_incomplete (
-    signature text NOT NULL,
-    slot bigint NOT NULL,
-    attempts integer DEFAULT 0 NOT NULL,
-    next_attempt_at timestamp with time zone NOT NULL,
-    created_at timestamp with time zone NOT NULL
-);
-
 CREATE TABLE public.chain_markets (
     market text NOT NULL COLLATE pg_catalog."C",
     market_id uuid NOT NULL,
@@ -6495,6 +6612,44 @@ CREATE TABLE public.chain_positions (
     has_claimed boolean DEFAULT false NOT NULL
 )
 WITH (fillfactor='60');
+
+CREATE VIEW public.chain_holdings WITH (security_invoker='true') AS
+ SELECT p.market,
+    p.wallet,
+    m.market_id,
+    m.state,
+    p.shares_yes,
+    p.shares_no,
+    p.paid,
+    p.received,
+    p.claimed,
+    p.has_claimed,
+    p.trades,
+    o.is_open,
+        CASE
+            WHEN o.is_open THEN (p.paid - p.received)
+            ELSE (0)::numeric
+        END AS cost,
+        CASE
+            WHEN (NOT o.is_open) THEN ((p.received + p.claimed) - p.paid)
+            ELSE NULL::numeric
+        END AS profit
+   FROM ((public.chain_positions p
+     JOIN public.chain_markets m ON ((m.market = p.market)))
+     CROSS JOIN LATERAL ( SELECT ((NOT p.has_claimed) AND
+                CASE
+                    WHEN ((m.state = 'FINALIZED'::text) AND m.final_outcome) THEN (p.shares_yes > (0)::numeric)
+                    WHEN ((m.state = 'FINALIZED'::text) AND (NOT m.final_outcome)) THEN (p.shares_no > (0)::numeric)
+                    ELSE ((p.shares_yes > (0)::numeric) OR (p.shares_no > (0)::numeric))
+                END) AS is_open) o);
+
+CREATE TABLE public.chain_incomplete (
+    signature text NOT NULL,
+    slot bigint NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
 
 CREATE VIEW public.chain_trades WITH (security_invoker='true') AS
  SELECT signature,
@@ -7614,13 +7769,13 @@ CREATE INDEX chain_events_without_market ON public.chain_events USING btree (((d
 
 CREATE INDEX chain_incomplete_due ON public.chain_incomplete USING btree (next_attempt_at);
 
-CREATE INDEX chain_positions_of_wallet ON public.chain_positions USING btree (wallet);
+CREATE INDEX chain_positions_of_wallet ON public.chain_positions USING btree (wallet, market);
 
 CREATE INDEX chain_transactions_due ON public.chain_transactions USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['built'::text, 'sent'::text, 'confirmed'::text]));
 
 CREATE UNIQUE INDEX chain_transactions_live_once ON public.chain_transactions USING btree (purpose, market_id) NULLS NOT DISTINCT WHERE (status = ANY (ARRAY['built'::text, 'sent'::text, 'confirmed'::text]));
 
-CREATE INDEX chain_votes_of_wallet ON public.chain_votes USING btree (wallet);
+CREATE INDEX chain_votes_of_wallet ON public.chain_votes USING btree (wallet, voted_at, market, kind);
 
 CREATE INDEX comments_by_market ON public.comments USING btree (market_id, id);
 
@@ -8504,6 +8659,8 @@ REVOKE ALL ON FUNCTION public.raise_alert(p_type text, p_severity text, p_finger
 GRANT ALL ON FUNCTION public.raise_alert(p_type text, p_severity text, p_fingerprint text, p_data jsonb, p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.raise_alert(p_type text, p_severity text, p_fingerprint text, p_data jsonb, p_now timestamp with time zone) TO presage_worker;
 
+REVOKE ALL ON FUNCTION public.readable_user(p_wallet text, p_as_admin boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.record_move(p_market_id uuid, p_action text, p_from text, p_to text, p_reason text, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.record_tally(p_market_id uuid, p_kind text, p_fence bigint, p_yes numeric, p_no numeric, p_votes bigint, p_purpose text, p_signature text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
@@ -8597,6 +8754,26 @@ GRANT ALL ON FUNCTION public.update_user(p_user_id uuid, p_role text, p_closed_o
 
 REVOKE ALL ON FUNCTION public.used_key(p_actor_id uuid, p_route text, p_key text, p_request_hash bytea) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.user_positions(p_wallet text, p_as_admin boolean, p_market_id uuid, p_outcome bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.user_positions(p_wallet text, p_as_admin boolean, p_market_id uuid, p_outcome bigint, p_limit integer) TO presage_api;
+GRANT ALL ON FUNCTION public.user_positions(p_wallet text, p_as_admin boolean, p_market_id uuid, p_outcome bigint, p_limit integer) TO presage_admin;
+GRANT ALL ON FUNCTION public.user_positions(p_wallet text, p_as_admin boolean, p_market_id uuid, p_outcome bigint, p_limit integer) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.user_profile(p_wallet text, p_as_admin boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.user_profile(p_wallet text, p_as_admin boolean) TO presage_api;
+GRANT ALL ON FUNCTION public.user_profile(p_wallet text, p_as_admin boolean) TO presage_admin;
+GRANT ALL ON FUNCTION public.user_profile(p_wallet text, p_as_admin boolean) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.user_trades(p_wallet text, p_as_admin boolean, p_before_seq bigint, p_before_fill bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.user_trades(p_wallet text, p_as_admin boolean, p_before_seq bigint, p_before_fill bigint, p_limit integer) TO presage_api;
+GRANT ALL ON FUNCTION public.user_trades(p_wallet text, p_as_admin boolean, p_before_seq bigint, p_before_fill bigint, p_limit integer) TO presage_admin;
+GRANT ALL ON FUNCTION public.user_trades(p_wallet text, p_as_admin boolean, p_before_seq bigint, p_before_fill bigint, p_limit integer) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.user_votes(p_wallet text, p_as_admin boolean, p_before timestamp with time zone, p_before_id uuid, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.user_votes(p_wallet text, p_as_admin boolean, p_before timestamp with time zone, p_before_id uuid, p_limit integer) TO presage_api;
+GRANT ALL ON FUNCTION public.user_votes(p_wallet text, p_as_admin boolean, p_before timestamp with time zone, p_before_id uuid, p_limit integer) TO presage_admin;
+GRANT ALL ON FUNCTION public.user_votes(p_wallet text, p_as_admin boolean, p_before timestamp with time zone, p_before_id uuid, p_limit integer) TO presage_worker;
+
 REVOKE ALL ON FUNCTION public.void_payout(p_market_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.void_payout(p_market_id uuid) TO presage_api;
 GRANT ALL ON FUNCTION public.void_payout(p_market_id uuid) TO presage_admin;
@@ -8606,6 +8783,11 @@ REVOKE ALL ON FUNCTION public.vote_outcome(p_kind text, p_yes numeric, p_no nume
 GRANT ALL ON FUNCTION public.vote_outcome(p_kind text, p_yes numeric, p_no numeric, p_votes bigint) TO presage_api;
 GRANT ALL ON FUNCTION public.vote_outcome(p_kind text, p_yes numeric, p_no numeric, p_votes bigint) TO presage_admin;
 GRANT ALL ON FUNCTION public.vote_outcome(p_kind text, p_yes numeric, p_no numeric, p_votes bigint) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.wallet_is_known(p_wallet text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.wallet_is_known(p_wallet text) TO presage_api;
+GRANT ALL ON FUNCTION public.wallet_is_known(p_wallet text) TO presage_admin;
+GRANT ALL ON FUNCTION public.wallet_is_known(p_wallet text) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.wallet_of(p_user_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.wallet_of(p_user_id uuid) TO presage_api;
@@ -8687,9 +8869,6 @@ GRANT SELECT ON TABLE public.chain_cursors TO presage_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.chain_cursors TO presage_worker;
 GRANT SELECT ON TABLE public.chain_cursors TO presage_api;
 
-GRANT SELECT ON TABLE public.chain_incomplete TO presage_admin;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_incomplete TO presage_worker;
-
 GRANT SELECT ON TABLE public.chain_markets TO presage_api;
 GRANT SELECT ON TABLE public.chain_markets TO presage_admin;
 GRANT SELECT ON TABLE public.chain_markets TO presage_worker;
@@ -8697,6 +8876,13 @@ GRANT SELECT ON TABLE public.chain_markets TO presage_worker;
 GRANT SELECT ON TABLE public.chain_positions TO presage_api;
 GRANT SELECT ON TABLE public.chain_positions TO presage_admin;
 GRANT SELECT ON TABLE public.chain_positions TO presage_worker;
+
+GRANT SELECT ON TABLE public.chain_holdings TO presage_api;
+GRANT SELECT ON TABLE public.chain_holdings TO presage_admin;
+GRANT SELECT ON TABLE public.chain_holdings TO presage_worker;
+
+GRANT SELECT ON TABLE public.chain_incomplete TO presage_admin;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_incomplete TO presage_worker;
 
 GRANT SELECT ON TABLE public.chain_trades TO presage_api;
 GRANT SELECT ON TABLE public.chain_trades TO presage_admin;

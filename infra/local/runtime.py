@@ -28,13 +28,24 @@ _TAIL_BYTES = 2_000
 
 
 class FunctionProcess:
-    """One function's process and its Runtime API. It serves one event at a time."""
+    """One function's process and its Runtime API. It serves one event at a time.
 
-    def __init__(self, function: Function, environment: Mapping[str, str], log_file: Path) -> None:
+    `starting` lets a few of those that share it start at a time.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        environment: Mapping[str, str],
+        log_file: Path,
+        starting: asyncio.Semaphore,
+    ) -> None:
         self._function = function
+        self._starting = starting
         self._environment = environment
         self._log_file = log_file
         self._turn = asyncio.Lock()
+        self._calls = 0  # a lock between two holders does not show who waits for it
         self._ready = asyncio.Event()
         self._events: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self._answer: asyncio.Future[bytes] | None = None
@@ -48,13 +59,21 @@ class FunctionProcess:
     @property
     def busy(self) -> bool:
         """Whether an event is being served or waits."""
-        return self._turn.locked()
+        return self._calls > 0
 
     async def invoke(self, event: bytes, request_id: str) -> Any:  # noqa: ANN401 - whatever a handler returns
         """Serve one event; raises InvocationError. A dead or killed process starts anew."""
+        self._calls += 1
+        try:
+            return await self._invoke(event, request_id)
+        finally:
+            self._calls -= 1
+
+    async def _invoke(self, event: bytes, request_id: str) -> Any:  # noqa: ANN401 - whatever a handler returns
         async with self._turn:
             if self._exit is None or self._exit.done():
-                await self._start()
+                async with self._starting:
+                    await self._start()
             assert self._exit is not None  # noqa: S101 - _start set it
             timeout_s = self._function.timeout_s
             self._current_id = request_id
@@ -167,6 +186,8 @@ class RuntimeProcesses:
         self._log_dir = log_dir
         self._cap = cap
         self._processes: OrderedDict[str, FunctionProcess] = OrderedDict()
+        # Lambda's environments start on processors of their own; twenty at once would not on these.
+        self._starting = asyncio.Semaphore(os.cpu_count() or 1)
 
     async def invoke(self, function: Function, event: dict[str, Any], request_id: str) -> Any:  # noqa: ANN401 - whatever a handler returns
         """Run the function in its process, starting it when needed."""
@@ -174,7 +195,8 @@ class RuntimeProcesses:
         process = self._processes.get(name)
         if process is None:
             log_file = self._log_dir / f"{name}.log"
-            process = FunctionProcess(function, self._environment(function), log_file)
+            environment = self._environment(function)
+            process = FunctionProcess(function, environment, log_file, self._starting)
             self._processes[name] = process
         self._processes.move_to_end(name)
         # Lambda's ids have no characters that mean something in a path; API Gateway's do.
@@ -186,8 +208,10 @@ class RuntimeProcesses:
 
     async def _evict(self) -> None:
         idle = [name for name, process in self._processes.items() if not process.busy]
-        for name in idle[: max(0, len(self._processes) - self._cap)]:
-            await self._processes.pop(name).close()
+        excess = idle[: max(0, len(self._processes) - self._cap)]
+        # Taken out before anything is awaited: another call evicts meanwhile.
+        for process in [self._processes.pop(name) for name in excess]:
+            await process.close()
 
     async def close(self) -> None:
         """End all processes."""

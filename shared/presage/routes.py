@@ -377,6 +377,15 @@ _TABLE = (
          "public", "read", "safe", "Events of one type, newest first"),
     _api("list_events_by_date", "events", "GET /events/by-date",
          "public", "read", "safe", "Events between two moments, newest first"),
+    # users
+    _api("get_user_profile", "users", "GET /users/{wallet}",
+         "public", "read", "safe", "A wallet's name and figures; the exchange's for its owner"),
+    _api("list_user_positions", "users", "GET /users/{wallet}/positions",
+         "public", "read", "safe", "What a wallet holds on chain, and its owner on the exchange"),
+    _api("list_user_trades", "users", "GET /users/{wallet}/trades",
+         "public", "read", "safe", "A wallet's trades on chain, and its owner's on the exchange"),
+    _api("list_user_votes", "users", "GET /users/{wallet}/votes",
+         "public", "read", "safe", "A wallet's votes on chain, and its owner's cast here"),
     # ops
     _api("get_health", "ops", "GET /health",
          "public", "read", "safe", "Whether the platform and what it stands on are well"),

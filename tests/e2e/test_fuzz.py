@@ -94,6 +94,7 @@ class World:
                 "withdrawal_id": self._made(admin, "/wallet/withdrawals", taken),
                 "comment_id": self._made(admin, "/discussions", said),
                 "id": market,
+                "wallet": ADMIN.address,
             }
 
     def _made(self, client: ApiClient, path: str, body: dict[str, Any]) -> str:

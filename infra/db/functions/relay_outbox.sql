@@ -1,8 +1,9 @@
 -- Why: what the exchange says in its outbox becomes notifications, in the transaction that marks it
 -- as published: each row once, whatever is killed or delivered twice. Set-based: a market with
 -- 100,000 followers is one statement, in the order of its indexes and sorted in memory. A maker is
--- told when its order is filled to the end; a taker knew from its answer. p_large_micros is what
--- makes a trade large, by a taker order's volume.
+-- told when its order is filled to the end; a taker knew from its answer. Whoever holds shares on
+-- Solana is told of their market's end, for claiming is theirs to do: once, who follows it too.
+-- p_large_micros is what makes a trade large, by a taker order's volume.
 -- Answers how many rows were taken; fewer than p_limit means that none is left.
 create or replace function public.relay_outbox(
     p_limit integer, p_large_micros bigint, p_now timestamptz
@@ -51,10 +52,21 @@ begin
     ),
     resolved as (
         insert into public.notifications (user_id, type, market_id, created_at)
-        select w.user_id, 'market_resolved', c.market_id, c.created_at
-        from claimed c
-        join public.follows w on w.market_id = c.market_id and w.notify_on_resolve
-        where c.topic = 'market_state' and c.payload ->> 'newState' = 'FINALIZED'
+        select w.user_id, 'market_resolved', w.market_id, w.created_at
+        from (
+            select f.user_id, c.market_id, c.created_at
+            from claimed c
+            join public.follows f on f.market_id = c.market_id and f.notify_on_resolve
+            where c.topic = 'market_state' and c.payload ->> 'newState' = 'FINALIZED'
+            union all
+            select u.id, c.market_id, c.created_at
+            from claimed c
+            join public.markets k on k.id = c.market_id and k.venue = 'solana'
+            join public.chain_positions p on p.market = k.chain_market_id and not p.has_claimed
+                and (p.shares_yes > 0 or p.shares_no > 0)
+            join public.users u on u.chain = 'solana' and u.address = p.wallet
+            where c.topic = 'market_state' and c.payload ->> 'newState' = 'FINALIZED'
+        ) as w
         order by w.market_id, w.user_id
         on conflict do nothing
     ),

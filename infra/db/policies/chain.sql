@@ -4,11 +4,12 @@ revoke all on public.chain_events, public.chain_markets, public.chain_trades,
     public.chain_positions, public.chain_votes, public.votes, public.dispute_weights,
     public.vote_tallies, public.aggregation_results, public.chain_transactions,
     public.chain_cursors, public.discrepancies, public.chain_addresses, public.chain_config,
-    public.chain_incomplete
+    public.chain_incomplete, public.chain_holdings
     from presage_api, presage_admin, presage_worker;
 grant select on public.chain_events, public.chain_markets, public.chain_trades,
     public.chain_positions, public.chain_votes, public.votes, public.dispute_weights,
-    public.aggregation_results, public.chain_addresses, public.chain_config
+    public.aggregation_results, public.chain_addresses, public.chain_config,
+    public.chain_holdings
     to presage_api, presage_admin, presage_worker;
 grant select on public.vote_tallies, public.chain_transactions, public.chain_cursors,
     public.discrepancies, public.chain_incomplete to presage_admin, presage_worker;

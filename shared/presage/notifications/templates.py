@@ -26,8 +26,8 @@ TEMPLATES: dict[NotificationType, tuple[Words, Words]] = {
         Words("শীঘ্রই বন্ধ হচ্ছে", "আপনার অনুসরণ করা বাজারটি এক ঘণ্টার মধ্যে বন্ধ হবে: {question}"),
     ),
     "market_resolved": (
-        Words("Market resolved", "A market you follow is decided: {question}"),
-        Words("বাজারের ফল হয়েছে", "আপনার অনুসরণ করা বাজারের ফল নির্ধারিত হয়েছে: {question}"),
+        Words("Market resolved", "A market you follow or hold is decided: {question}"),
+        Words("বাজারের ফল হয়েছে", "আপনার অনুসরণ করা বা শেয়ার থাকা বাজারের ফল নির্ধারিত হয়েছে: {question}"),
     ),
     "large_trade": (
         Words(

@@ -342,4 +342,13 @@ def test_runtime_processes(tmp_path: Path) -> None:
         # Another function takes the only place.
         assert client.get("/items").status_code == 200
         assert client.post("/do/well").json()["pid"] != third
+        # Both at once, again and again: more than there are places for.
+        with ThreadPoolExecutor(8) as pool:
+            asked = [
+                pool.submit(client.post, "/do/well")
+                if turn % 2
+                else pool.submit(client.get, "/items")
+                for turn in range(24)
+            ]
+            assert {one.result().status_code for one in asked} == {200}
     assert "no_such_module" not in (tmp_path / "logs" / "MisbehaveFunction.log").read_text()

@@ -18,6 +18,7 @@ EVENTS = Path(__file__).resolve().parents[3] / "events"
 MARKET = "00000000-0000-4000-8000-000000000001"
 ORDER = "00000000-0000-4000-8000-000000000002"
 THING = "00000000-0000-4000-8000-000000000003"
+WALLET = "0x000000000000000000000000000000000000dEaD"
 SIGNER = "0x" + "b2" * 32
 # These call other services: their own tests start those.
 CALL_OUT = {
@@ -48,6 +49,7 @@ def test_the_event_is_served(stem: str, platform: Platform, admin: Wallet) -> No
         MARKET: market,
         ORDER: order,
         THING: _thing(platform, user, stem, market),
+        WALLET: user.address,
         "SESSION_TOKEN": caller.token,
         "WEBHOOK_SECRET": WEBHOOK_SECRET,
         **_signed(platform, stem),

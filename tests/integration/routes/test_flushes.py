@@ -196,6 +196,18 @@ def test_a_public_read_is_one_flush_each(
     assert _cost(counters) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    "stem", ["get_user_profile", "list_user_positions", "list_user_trades", "list_user_votes"]
+)
+def test_a_read_of_a_wallet_is_one_flush_each(
+    stem: str, platform: Platform, trader: Wallet, counters: Counters
+) -> None:
+    platform.call(stem, token=trader.token, wallet=trader.address)
+    _cost(counters)
+    assert platform.call(stem, token=trader.token, wallet=trader.address).status == 200
+    assert _cost(counters) == (1, 1)
+
+
 @pytest.mark.parametrize("stem", ["list_news", "get_leaderboard"])
 def test_a_page_for_everybody_is_read_once_a_minute(
     stem: str, platform: Platform, counters: Counters
