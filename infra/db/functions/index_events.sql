@@ -16,22 +16,18 @@ begin
     select * from unnest(p_markets, p_market_ids, p_addresses)
     on conflict do nothing;
 
-    update public.chain_events as e
-    set market = a.market
-    from public.chain_addresses as a
-    where e.event_type = 'WinningsClaimed' and e.market is null
-      and e.data ->> 'market' = a.address and e.signature = any (p_signatures);
-
+    -- Those without a market are a handful, these ones and older ones alike.
     with joined as (
         update public.chain_events as e
         set market = a.market
         from public.chain_addresses as a
-        where a.market = any (p_markets)
-          and e.event_type = 'WinningsClaimed' and e.market is null
+        where e.event_type = 'WinningsClaimed' and e.market is null
           and e.data ->> 'market' = a.address
         returning e.*
     )
-    select array_agg(j::public.chain_events) into v_later from joined as j;
+    select array_agg(j::public.chain_events) filter (where j.signature <> all (p_signatures))
+    into v_later
+    from joined as j;
 
     select array_agg(e::public.chain_events) into v_rows
     from unnest(p_signatures, p_ordinals) as t (signature, ordinal)
