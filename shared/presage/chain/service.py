@@ -7,7 +7,7 @@ and only that, unmodified, is relayed; what then happened is known when the even
 import base64
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from solders.pubkey import Pubkey
@@ -21,6 +21,7 @@ from presage.chain.accounts import GlobalConfig, MarketAccount, decode_account
 from presage.chain.models import (
     BuyShares,
     OnMarket,
+    Quote,
     QuotedTransaction,
     ResolveOnChain,
     SellShares,
@@ -98,20 +99,13 @@ def buy_shares(call: Call, request: BuyShares) -> QuotedTransaction:
             prices would be wrong.
         SolanaError: the chain cannot be asked.
     """
-    wallet = wallet_of(call)
-    found = _read(call, request.market_id)
-    is_yes = request.outcome == "YES"
-    quote = quotes.quote_buy(found.market, found.config, request.target_cost, is_yes=is_yes)
-    built = _build(
-        request.market_id,
-        "buy_shares",
-        wallet,
-        _trading_accounts(found, wallet),
-        outcome=is_yes,
-        target_cost=request.target_cost,
-    )
-    _keep(call, built)
-    return QuotedTransaction(quote=quote, unsigned=built.view())
+
+    def quote(found: _OnChain) -> Quote:
+        return quotes.quote_buy(
+            found.market, found.config, request.target_cost, is_yes=request.outcome == "YES"
+        )
+
+    return _quoted(call, request, "buy_shares", quote, target_cost=request.target_cost)
 
 
 def sell_shares(call: Call, request: SellShares) -> QuotedTransaction:
@@ -123,21 +117,14 @@ def sell_shares(call: Call, request: SellShares) -> QuotedTransaction:
             prices would be wrong.
         SolanaError: the chain cannot be asked.
     """
-    wallet = wallet_of(call)
-    found = _read(call, request.market_id)
-    is_yes = request.outcome == "YES"
-    quote = quotes.quote_sell(found.market, found.config, request.shares, is_yes=is_yes)
-    built = _build(
-        request.market_id,
-        "sell_shares",
-        wallet,
-        _trading_accounts(found, wallet),
-        outcome=is_yes,
-        shares_to_sell=request.shares,
-        min_proceeds=request.min_proceeds,
-    )
-    _keep(call, built)
-    return QuotedTransaction(quote=quote, unsigned=built.view())
+
+    def quote(found: _OnChain) -> Quote:
+        return quotes.quote_sell(
+            found.market, found.config, request.shares, is_yes=request.outcome == "YES"
+        )
+
+    arguments = {"shares_to_sell": request.shares, "min_proceeds": request.min_proceeds}
+    return _quoted(call, request, "sell_shares", quote, **arguments)
 
 
 def claim_winnings(call: Call, request: OnMarket) -> UnsignedTransaction:
@@ -317,13 +304,31 @@ def _check_configured() -> None:
         raise UnavailableError("The setting SOLANA_RPC_URL is missing.")
 
 
-def _trading_accounts(found: _OnChain, wallet: Pubkey) -> dict[str, Pubkey]:
-    return {
-        "market": found.address,
-        "position": programme.position_address(found.address, wallet),
-        "user": wallet,
-        "protocol_fee_wallet": Pubkey(found.config.protocol_fee_wallet),
-    }
+def _quoted(
+    call: Call,
+    request: BuyShares | SellShares,
+    purpose: str,
+    quote: Callable[[_OnChain], Quote],
+    **arguments: int,
+) -> QuotedTransaction:
+    wallet = wallet_of(call)
+    found = _read(call, request.market_id)
+    quoted = quote(found)
+    built = _build(
+        request.market_id,
+        purpose,
+        wallet,
+        {
+            "market": found.address,
+            "position": programme.position_address(found.address, wallet),
+            "user": wallet,
+            "protocol_fee_wallet": Pubkey(found.config.protocol_fee_wallet),
+        },
+        outcome=request.outcome == "YES",
+        **arguments,
+    )
+    _keep(call, built)
+    return QuotedTransaction(quote=quoted, unsigned=built.view())
 
 
 def _made(
