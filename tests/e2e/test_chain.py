@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -214,6 +215,9 @@ def test_a_life_on_chain(scene: Scene) -> None:
     assert scene.state(market) == "DISPUTED"
     weigh(scene, market, buyer, other)
 
+    scene.run("sweep_outbox")
+    told = [one["type"] for one in buyer.api.get("/notifications") if one["marketId"] == market]
+    assert told == ["market_resolved"]
     claim(scene, market, people[1:5])
     agree(scene, market)
 
@@ -379,6 +383,9 @@ def positions_agree(scene: Scene, market: str) -> None:
     for wallet, *told in rows:
         place = programme.position_address(address(market), Pubkey.from_string(wallet))
         held = scene.chain.account(UserPosition, place)
+        [shown] = scene.public.get(f"/users/{wallet}/positions")
+        shares = [int(Decimal(shown[f"shares{side}"]) * SOL) for side in ("Yes", "No")]
+        assert (shown["marketId"], shares) == (market, [held.shares_yes, held.shares_no])
         assert told == [
             held.shares_yes,
             held.shares_no,
