@@ -14,7 +14,7 @@ from presage.schema import CursorRequest, RequestModel, ResponseModel
 type Venue = Literal["native", "solana"]
 
 
-class UserPath(RequestModel):
+class WalletPath(RequestModel):
     """Whose: an Ethereum address in any spelling, or a Solana one in base58."""
 
     wallet: Address

@@ -16,11 +16,11 @@ from presage.paging import Mark, decode, encode, moment_of, uuid_of
 from presage.schema import Page, Pagination, ResponseModel
 from presage.users.models import (
     ListOfUser,
-    UserPath,
     UserPosition,
     UserProfile,
     UserTrade,
     UserVote,
+    WalletPath,
 )
 from presage.users.rows import (
     ChainPosition,
@@ -47,7 +47,7 @@ class _Row[ViewT: ResponseModel](Protocol):
     def mark(self) -> Mark: ...
 
 
-def get_user_profile(call: Call, request: UserPath) -> UserProfile:
+def get_user_profile(call: Call, request: WalletPath) -> UserProfile:
     """Who a wallet is and what it has done, here only as far as the caller may know.
 
     Raises:
