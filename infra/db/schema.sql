@@ -516,16 +516,17 @@ CREATE FUNCTION public.batch_results(p_orders public.order_draft[], p_order_ids 
     left join placed as p on p.order_id = i.id
 $$;
 
-CREATE FUNCTION public.begin_indexing(p_signatures text[]) RETURNS TABLE(signature text, ordinal integer)
+CREATE FUNCTION public.begin_indexing(p_signatures text[], p_from timestamp with time zone, p_to timestamp with time zone) RETURNS TABLE(signature text, ordinal integer)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
+    SET plan_cache_mode TO 'force_custom_plan'
     AS $$
 begin
     perform public.lock_indexer();
     return query
     select e.signature, e.ordinal
-    from unnest(p_signatures) as t (signature)
-    join public.chain_events as e on e.signature = t.signature collate "C";
+    from public.chain_events as e
+    where e.signature = any (p_signatures) and e.block_time between p_from and p_to;
 end;
 $$;
 
@@ -8365,8 +8366,8 @@ REVOKE ALL ON FUNCTION public.batch_refusal(p_place integer, p_code text, p_mess
 
 REVOKE ALL ON FUNCTION public.batch_results(p_orders public.order_draft[], p_order_ids uuid[], p_refusals jsonb, p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.begin_indexing(p_signatures text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.begin_indexing(p_signatures text[]) TO presage_worker;
+REVOKE ALL ON FUNCTION public.begin_indexing(p_signatures text[], p_from timestamp with time zone, p_to timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_indexing(p_signatures text[], p_from timestamp with time zone, p_to timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) TO presage_worker;

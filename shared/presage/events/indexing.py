@@ -5,12 +5,13 @@ import functools
 import hashlib
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import batched
 from typing import Any
 
 import orjson
+from psycopg import errors as pg_errors
 
 from presage import clock, config, metrics
 from presage.call import Call
@@ -19,6 +20,7 @@ from presage.db import connection, queries
 from presage.db.connection import Statement
 from presage.events.models import DeliveryIndexed
 from presage.events.transactions import (
+    MAX_UNIX_S,
     UNKNOWN,
     MalformedTransactionError,
     Row,
@@ -72,11 +74,18 @@ class Batch:
     malformed: list[Malformed] = field(default_factory=list)
     raw: Iterator[object] = field(default_factory=lambda: iter(()))
     raw_names: list[str] = field(default_factory=list)
+    raw_times_s: list[int] = field(default_factory=list)
 
     @property
     def names(self) -> list[str]:
         """Every signature; of a raw transaction, what may turn out to be one."""
         return [*(one.signature for one in self.transactions), *self.raw_names]
+
+    @property
+    def span_s(self) -> tuple[int, int]:
+        """The first and the last block's time, unix seconds; of none, no time at all."""
+        times = [*(one.block_time_s for one in self.transactions), *self.raw_times_s]
+        return min(times, default=1), max(times, default=0)
 
     @property
     def rows(self) -> list[Row]:
@@ -133,7 +142,12 @@ def open_delivery(body: bytes) -> Batch:
         return Batch(malformed=[Malformed(body, "The delivery is not JSON.")])
     if not isinstance(raw, list):
         return Batch(malformed=[Malformed(body, "The delivery is not an array.")])
-    return Batch(raw=iter(raw), raw_names=[name for one in raw if (name := _name_of(one))])
+    named = [found for one in raw if (found := _named(one))]
+    return Batch(
+        raw=iter(raw),
+        raw_names=[name for name, _ in named],
+        raw_times_s=[time_s for _, time_s in named],
+    )
 
 
 def read_delivery(body: bytes) -> Batch:
@@ -143,12 +157,14 @@ def read_delivery(body: bytes) -> Batch:
     return batch
 
 
-def _name_of(raw: Any) -> str | None:  # noqa: ANN401 - any JSON
+def _named(raw: Any) -> tuple[str, int] | None:  # noqa: ANN401 - any JSON
+    """What may turn out to be a transaction's signature, and its block's time."""
     try:
-        name = raw["transaction"]["signatures"][0]
+        name, time_s = raw["transaction"]["signatures"][0], raw["blockTime"]
     except (LookupError, TypeError):
         return None
-    return name if isinstance(name, str) and name.isalnum() else None
+    is_good = isinstance(name, str) and name.isalnum() and type(time_s) is int
+    return (name, time_s) if is_good and 0 <= time_s <= MAX_UNIX_S else None
 
 
 def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
@@ -179,12 +195,31 @@ def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
             statements.append((_queries["index_events"], _Changed, _kept(call, fresh)))
         return statements
 
-    begin = (_queries["begin_indexing"], _Key, {"signatures": _array(batch.names)})
-    results = connection.load(call, begin, _queries["copy_events"], blocks, last)
+    results = _store(call, batch, blocks, last)
     _count(batch)
     if fresh and (changed := results[-1][0].changed):
         call.changed_tags += ["markets", *(f"market:{market}" for market in changed)]
     return len(fresh)
+
+
+def _store(
+    call: Call,
+    batch: Batch,
+    blocks: Callable[[list[_Key]], Iterable[str]],
+    last: Callable[[], list[Statement[Any]]],
+) -> list[list[Any]]:
+    """What is new of a batch, by COPY; the rows of `last`."""
+
+    def load(first: str, until: str) -> list[list[Any]]:
+        params = {"signatures": _array(batch.names), "from": first, "to": until}
+        begin = (_queries["begin_indexing"], _Key, params)
+        return connection.load(call, begin, _queries["copy_events"], blocks, last)
+
+    try:
+        return load(*(_moment(time_s) for time_s in batch.span_s))
+    except pg_errors.UniqueViolation:
+        # One of them is here with another time: then all that is here is looked through.
+        return load("-infinity", "infinity")
 
 
 def _count(batch: Batch) -> None:

@@ -1,6 +1,8 @@
 -- name: begin_indexing
 -- Begin to keep transactions' events; those that are here already.
-select signature, ordinal from public.begin_indexing(%(signatures)s::text[]);
+select signature, ordinal from public.begin_indexing(
+    %(signatures)s::text[], %(from)s, %(to)s
+);
 
 -- name: copy_events
 -- Keep events, all in one statement.

@@ -312,3 +312,18 @@ def test_what_a_vote_weighs_is_what_its_wallet_holds(platform: Platform) -> None
     )
     weights = _rows(platform, "select wallet, weight from dispute_weights order by weight")
     assert weights == [(deliveries.key(BOB), 0), (deliveries.key(ALICE), 40)]
+
+
+def test_a_transaction_that_comes_again_with_another_time_is_the_same(platform: Platform) -> None:
+    created = deliveries.of_events(MarketCreated(MARKET, ALICE, 10**12, 0, GENESIS_S), name="one")
+    assert platform.index(created).data["indexed"] == 1
+    other = deliveries.of_events(
+        MarketCreated(deliveries.market("two"), ALICE, 10**12, 0, GENESIS_S), name="two"
+    )
+    later = created | {"blockTime": created["blockTime"] + 3_600}
+    assert platform.index(later, other).data["indexed"] == 1
+    assert platform.index(later).data["indexed"] == 0
+    with platform.database.connect() as owner:
+        kept = owner.execute("select count(*), max(block_time) from chain_events").fetchone()
+    assert kept is not None
+    assert (kept[0], kept[1].timestamp()) == (2, created["blockTime"])
