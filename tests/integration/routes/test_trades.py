@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from solders.instruction import CompiledInstruction
 from solders.keypair import Keypair
+from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
@@ -215,6 +217,33 @@ def test_only_what_was_made_here_is_relayed_and_once(desk: Desk) -> None:
             "select signature from unsigned_transactions where purpose = 'buy_shares'"
         ).fetchall()
     assert kept == [(first.data["signature"],)]
+
+
+def test_a_transaction_that_its_own_wallet_has_changed_is_not_relayed(desk: Desk) -> None:
+    market = desk.active()
+    bought = desk.ask("buy_shares", marketId=market, outcome="YES", targetCost=SOL)
+    raw = base64.b64decode(bought.data["unsigned"]["transaction"])
+    made = VersionedTransaction.from_bytes(raw).message
+    assert isinstance(made, MessageV0)
+    trade = made.instructions[-1]
+    data = bytes(trade.data)
+    # Ten times the price in the last argument, and signed as it should be.
+    dearer = data[:-8] + (10 * SOL).to_bytes(8, "little")
+    changed = MessageV0(
+        made.header,
+        made.account_keys,
+        made.recent_blockhash,
+        [
+            *made.instructions[:-1],
+            CompiledInstruction(trade.program_id_index, dearer, bytes(trade.accounts)),
+        ],
+        made.address_table_lookups,
+    )
+    signed = VersionedTransaction(changed, [desk.key])
+    volume = desk.account(market).total_volume
+    refused = desk.ask("submit_trade", transaction=base64.b64encode(bytes(signed)).decode())
+    assert (refused.status, refused.body["details"]["field"]) == (404, "transaction")
+    assert desk.account(market).total_volume == volume
 
 
 def test_an_expired_transaction_is_told_from_a_refused_one(desk: Desk) -> None:
