@@ -32,7 +32,7 @@ from presage.db import connection
 from presage.edge import reporting
 from presage.edge.webhook import webhook
 from presage.events.models import DeliveryIndexed
-from presage.events.transactions import Row, read_transaction, watched
+from presage.events.transactions import Row, open_transaction, read_transaction, watched
 
 MARKETS, WALLETS = 20, 100
 EVENTS = 100_000 if FULL else 20_000
@@ -186,7 +186,11 @@ def _ours(server: Postgres, transactions: Sequence[Raw]) -> float:
 
 def _rows(transactions: Sequence[Raw]) -> list[Row]:
     os.environ.setdefault("ZMART_PROGRAM_ID", PROGRAMME)
-    return [row for one in transactions for row in read_transaction(one, watched()).rows]
+    return [row for one in transactions for row in _read(orjson.dumps(one))]
+
+
+def _read(text: bytes) -> Sequence[Row]:
+    return read_transaction(open_transaction(text), watched()).rows
 
 
 def _row_by_row(server: Postgres, transactions: Sequence[Raw]) -> tuple[float, list[float]]:
@@ -200,7 +204,7 @@ def _row_by_row(server: Postgres, transactions: Sequence[Raw]) -> tuple[float, l
 
         def keep(_: Call, body: bytes) -> DeliveryIndexed:
             """What the usual way does with a delivery of one event."""
-            [row] = read_transaction(orjson.loads(body)[0], watched()).rows
+            [row] = _read(body[1:-1])
             owner.execute(INSERT, row)
             data = orjson.loads(row.data)
             shares = data["shares"] if row.event_type == "SharesBought" else -data["shares"]

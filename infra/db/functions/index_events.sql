@@ -1,10 +1,12 @@
--- Why: projects the events that this transaction has kept (begin_indexing came first). p_markets,
+-- Why: projects the events that this transaction has kept: its trades, and the others. p_markets,
 -- p_market_ids and p_addresses name the markets that they are of. A claim names its market's account
--- only: it joins its market when both are known. Definer: the tables that tell what is on chain have
--- no other writer. Answers the markets here whose state has changed.
+-- only: it joins its market when both are known. One transaction projects at a time, and the last to
+-- begin sees what all before it kept: any order of deliveries is the same as one.
+-- Definer: the tables that tell what is on chain have no other writer. Answers the markets here
+-- whose state has changed.
 create or replace function public.index_events(
-    p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[],
-    p_addresses text[], p_request_id text, p_now timestamptz
+    p_trades text[], p_trade_ordinals integer[], p_others text[], p_other_ordinals integer[],
+    p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamptz
 ) returns uuid[]
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -12,6 +14,7 @@ declare
     v_rows  public.chain_events[];
     v_later public.chain_events[];
 begin
+    perform public.lock_indexer();
     insert into public.chain_addresses as a (market, market_id, address)
     select * from unnest(p_markets, p_market_ids, p_addresses)
     on conflict do nothing;
@@ -25,15 +28,19 @@ begin
           and e.data ->> 'market' = a.address
         returning e.*
     )
-    select array_agg(j::public.chain_events) filter (where j.signature <> all (p_signatures))
-    into v_later
-    from joined as j;
+    select array_agg(j::public.chain_events) into v_later
+    from joined as j
+    where (j.signature, j.ordinal) not in (
+        select t.signature collate "C", t.ordinal
+        from unnest(p_others, p_other_ordinals) as t (signature, ordinal));
 
     select array_agg(e::public.chain_events) into v_rows
-    from unnest(p_signatures, p_ordinals) as t (signature, ordinal)
+    from unnest(p_others, p_other_ordinals) as t (signature, ordinal)
     join public.chain_events as e
         on e.signature = t.signature collate "C" and e.ordinal = t.ordinal;
-    return public.project_events(v_rows || coalesce(v_later, '{}'), p_request_id, p_now);
+    return public.project_events(
+        p_markets, p_trades, p_trade_ordinals, v_rows || v_later, p_request_id, p_now
+    );
 end;
 $$;
 revoke execute on function public.index_events from public;

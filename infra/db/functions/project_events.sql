@@ -3,9 +3,12 @@
 -- The caller holds the indexer's lock, so nobody else writes these tables. Answers the markets here
 -- whose state has changed.
 create or replace function public.project_events(
-    p_rows public.chain_events[], p_request_id text, p_now timestamptz
+    p_markets text[], p_trades text[], p_trade_ordinals integer[], p_others public.chain_events[],
+    p_request_id text, p_now timestamptz
 ) returns uuid[]
 language plpgsql volatile set search_path = ''
+-- As many trades as there may be: each finds its position by the key, whatever statistics say.
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
     v_touched text[];
@@ -14,7 +17,7 @@ declare
     v_claims  boolean;
     v_votes   boolean;
 begin
-    select array_agg(distinct r.market),
+    select p_markets || array_agg(distinct r.market) filter (where r.market <> all (p_markets)),
         array_agg(distinct r.market) filter (where r.event_type not in ('SharesBought', 'SharesSold',
             'WinningsClaimed', 'ProposalVoteSubmitted', 'DisputeVoteSubmitted',
             'LiquidityWithdrawn', 'Unknown')),
@@ -23,7 +26,7 @@ begin
         bool_or(r.event_type = 'WinningsClaimed'),
         bool_or(r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted'))
     into v_touched, v_moved, v_configs, v_claims, v_votes
-    from unnest(p_rows) as r;
+    from unnest(p_others) as r;
 
     insert into public.chain_markets (market, market_id, address)
     select a.market, a.market_id, a.address
@@ -33,58 +36,70 @@ begin
     on conflict (market) do nothing;
 
     with trades as materialized (
-        select r.market, r.wallet, r.event_type = 'SharesBought' as is_buy,
-            (r.data ->> 'outcome')::boolean as is_yes,
-            case r.event_type when 'SharesBought' then 1 else -1 end
-                * (r.data ->> 'shares')::numeric as shares,
-            coalesce(r.data ->> 'cost', r.data ->> 'proceeds')::numeric as amount,
-            (r.data ->> 'new_price_yes')::numeric as price,
-            array[r.slot, r.tx_index, r.ordinal] as place
-        from unnest(p_rows) as r
-        where r.event_type in ('SharesBought', 'SharesSold')
+        select e.market, e.wallet, e.event_type = 'SharesBought' as is_buy,
+            (e.data ->> 'outcome')::boolean as is_yes,
+            case e.event_type when 'SharesBought' then 1 else -1 end
+                * (e.data ->> 'shares')::numeric as shares,
+            coalesce(e.data ->> 'cost', e.data ->> 'proceeds')::numeric as amount,
+            (e.data ->> 'new_price_yes')::numeric as price,
+            e.slot, e.tx_index, e.ordinal,
+            e.slot > m.base_order[1]
+                or array[e.slot, e.tx_index, e.ordinal] > m.base_order as is_after_base
+        from unnest(p_trades, p_trade_ordinals) as t (signature, ordinal)
+        join public.chain_events as e
+            on e.signature = t.signature collate "C" and e.ordinal = t.ordinal
+        join public.chain_markets as m on m.market = e.market
     ),
     holders as (
-        insert into public.chain_positions as p
+        -- The lock lets nobody else begin a position meanwhile.
+        merge into public.chain_positions as p
+        using (
+            select t.market, t.wallet, coalesce(sum(t.shares) filter (where t.is_yes), 0) as yes,
+                coalesce(sum(t.shares) filter (where not t.is_yes), 0) as no,
+                coalesce(sum(t.amount) filter (where t.is_buy), 0) as paid,
+                coalesce(sum(t.amount) filter (where not t.is_buy), 0) as received, count(*) as trades
+            from trades as t
+            group by t.market, t.wallet
+        ) as n
+        on p.market = n.market and p.wallet = n.wallet
+        when matched then update
+            set shares_yes = p.shares_yes + n.yes, shares_no = p.shares_no + n.no,
+                paid = p.paid + n.paid, received = p.received + n.received,
+                trades = p.trades + n.trades
+        when not matched then insert
             (market, wallet, shares_yes, shares_no, paid, received, trades)
-        select t.market, t.wallet, coalesce(sum(t.shares) filter (where t.is_yes), 0),
-            coalesce(sum(t.shares) filter (where not t.is_yes), 0),
-            coalesce(sum(t.amount) filter (where t.is_buy), 0),
-            coalesce(sum(t.amount) filter (where not t.is_buy), 0), count(*)
-        from trades as t
-        group by t.market, t.wallet
-        order by t.market, t.wallet
-        on conflict (market, wallet) do update
-        set shares_yes = p.shares_yes + excluded.shares_yes,
-            shares_no = p.shares_no + excluded.shares_no,
-            paid = p.paid + excluded.paid,
-            received = p.received + excluded.received,
-            trades = p.trades + excluded.trades
+            values (n.market, n.wallet, n.yes, n.no, n.paid, n.received, n.trades)
     ),
     traded as (
         select t.market,
-            coalesce(sum(t.shares) filter (where t.is_yes and t.place > m.base_order), 0) as yes,
-            coalesce(sum(t.shares) filter (where not t.is_yes and t.place > m.base_order), 0) as no,
-            sum(t.amount) as volume, count(*) as trades, max(t.place) as place,
-            (array_agg(t.price order by t.place desc))[1] as price
+            coalesce(sum(t.shares) filter (where t.is_yes and t.is_after_base), 0) as yes,
+            coalesce(sum(t.shares) filter (where not t.is_yes and t.is_after_base), 0) as no,
+            sum(t.amount) as volume, count(*) as trades
         from trades as t
-        join public.chain_markets as m on m.market = t.market
         group by t.market
+    ),
+    latest as (
+        select distinct on (t.market) t.market, t.price,
+            array[t.slot, t.tx_index, t.ordinal] as place
+        from trades as t
+        order by t.market, t.slot desc, t.tx_index desc, t.ordinal desc
     )
     update public.chain_markets as m
     set shares_yes = m.shares_yes + t.yes,
         shares_no = m.shares_no + t.no,
         volume = m.volume + t.volume,
         trades = m.trades + t.trades,
-        price_yes = case when m.price_order > t.place then m.price_yes else t.price end,
-        price_order = greatest(m.price_order, t.place)
+        price_yes = case when m.price_order > l.place then m.price_yes else l.price end,
+        price_order = greatest(m.price_order, l.place)
     from traded as t
+    join latest as l on l.market = t.market
     where m.market = t.market;
 
     perform public.project_observed_positions(v_touched);
     if v_claims then
         insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
         select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true
-        from unnest(p_rows) as r
+        from unnest(p_others) as r
         where r.event_type = 'WinningsClaimed' and r.market is not null
         group by r.market, r.wallet
         on conflict (market, wallet) do update
@@ -96,7 +111,7 @@ begin
             case r.event_type when 'DisputeVoteSubmitted' then 'dispute' else 'proposal' end,
             (r.data ->> 'vote')::boolean, to_timestamp((r.data ->> 'timestamp')::double precision),
             array[r.slot, r.tx_index, r.ordinal]
-        from unnest(p_rows) as r
+        from unnest(p_others) as r
         where r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted')
         order by r.market, r.wallet, r.event_type, r.slot, r.tx_index, r.ordinal
         on conflict (market, wallet, kind) do update
@@ -112,4 +127,4 @@ begin
     return public.follow_chain_markets(v_touched, v_moved, p_request_id, p_now);
 end;
 $$;
-revoke execute on function public.project_events(public.chain_events[], text, timestamptz) from public;
+revoke execute on function public.project_events from public;

@@ -56,7 +56,14 @@ begin
                 limit p_rows
             ) as e;
             exit when v_rows is null;
-            perform public.project_events(v_rows, null, p_now);
+            perform public.project_events(
+                array[v_market],
+                array_agg(r.signature) filter (where r.event_type in ('SharesBought', 'SharesSold')),
+                array_agg(r.ordinal) filter (where r.event_type in ('SharesBought', 'SharesSold')),
+                array_agg(r) filter (where r.event_type not in ('SharesBought', 'SharesSold')),
+                null, p_now
+            )
+            from unnest(v_rows) as r;
             v_events := v_events + cardinality(v_rows);
             v_last := v_rows[cardinality(v_rows)];
         end loop;

@@ -49,6 +49,8 @@ class Layout:
         """Compile the annotations of a struct's fields."""
         self.names = tuple(fields)
         self._runs = tuple(_runs(fields))
+        is_one_run = len(self._runs) == 1 and not self._runs[0].is_option
+        self._only = self._runs[0] if is_one_run else None
 
     def encode(self, values: tuple[Any, ...]) -> bytes:
         """The bytes of these values.
@@ -77,6 +79,10 @@ class Layout:
         Raises:
             DecodeError: they are not of this layout.
         """
+        # Most structs are one run.
+        if (run := self._only) and len(data) - offset == run.packing.size:
+            _require_bools(run, data, offset)
+            return run.packing.unpack_from(data, offset)
         values, end = self.decode_from(data, offset)
         if end != len(data):
             raise DecodeError(f"{len(data) - end} bytes are left over")
@@ -100,13 +106,17 @@ class Layout:
                     if tag != 1:
                         raise DecodeError(f"{tag} is no option's tag")
                 values += run.packing.unpack_from(data, offset)
-                for place in run.bools:
-                    if data[offset + place] > 1:
-                        raise DecodeError(f"{data[offset + place]} is no bool")
+                _require_bools(run, data, offset)
                 offset += run.packing.size
         except (struct.error, IndexError):
             raise DecodeError("the bytes end too early") from None
         return values, offset
+
+
+def _require_bools(run: _Run, data: bytes, offset: int) -> None:
+    for place in run.bools:
+        if data[offset + place] > 1:
+            raise DecodeError(f"{data[offset + place]} is no bool")
 
 
 def layout_of(kind: type[NamedTuple]) -> Layout:

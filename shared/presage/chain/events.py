@@ -269,4 +269,4 @@ def decode_event(data: bytes) -> Event | None:
     if found is None:
         return None
     kind, layout = found
-    return kind(*layout.decode(data, DISCRIMINATOR_BYTES))
+    return kind._make(layout.decode(data, DISCRIMINATOR_BYTES))

@@ -198,8 +198,11 @@ def _load[RowT](
                 stream.write(head)
                 for block in made:
                     stream.write(block)
+                statements = last()
+        else:
+            statements = last()
         with connection.pipeline():
-            cursors = [_execute(connection, statement) for statement in last()]
+            cursors = [_execute(connection, statement) for statement in statements]
             connection.execute("commit")
         return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
     finally:

@@ -26,9 +26,11 @@ from presage.events.indexing import Batch, Malformed, index
 from presage.events.transactions import (
     MAX_INDEX,
     MalformedTransactionError,
+    RawTransaction,
     Row,
     Transaction,
     accounts_of,
+    open_transaction,
     read_transaction,
     watched,
 )
@@ -133,8 +135,8 @@ def fetch_again(run: Run) -> int:
     for row in rows:
         if run.out_of_time:
             break
-        batch, raw = _read([Mention(row.signature, row.slot, has_failed=False)])
-        found = raw.get(row.signature)
+        batch, opened = _read([Mention(row.signature, row.slot, has_failed=False)])
+        found = opened.get(row.signature)
         is_whole = bool(batch.malformed) or any(one.is_complete for one in batch.transactions)
         # What is still cut off is noted already.
         kept = [_as_complete(one) for one in batch.transactions]
@@ -152,13 +154,13 @@ def fetch_again(run: Run) -> int:
     return settled
 
 
-def _observed_positions(run: Run, raw: dict[str, Any]) -> list[Transaction]:
+def _observed_positions(run: Run, raw: RawTransaction) -> list[Transaction]:
     """What the positions that a transaction of ours names hold, as events of their own."""
     ours = watched()
     try:
         named = sorted(accounts_of(raw, ours.programme) - {ours.programme})[:MAX_ACCOUNTS]
-    except (LookupError, TypeError):
-        return []  # instructions of another shape
+    except (IndexError, MalformedTransactionError):
+        return []
     if not named:
         return []
     held = solana_history.accounts(named)
@@ -169,7 +171,7 @@ def _observed_positions(run: Run, raw: dict[str, Any]) -> list[Transaction]:
     addresses = {"addresses": [str(Pubkey(one.market)) for one in positions]}
     rows = connection.fetch_all(run.call, _queries["find_markets_at"], _At, addresses)
     markets = {row.address: row.market for row in rows}
-    time_s = int(raw["blockTime"])
+    time_s = raw.block_time
     made = []
     for one in positions:
         market, wallet = markets.get(str(Pubkey(one.market))), str(Pubkey(one.user))
@@ -205,10 +207,10 @@ def _fetch(run: Run, chunk: Iterable[Mention]) -> None:
             metrics.count("MissedTransactions", missed)
 
 
-def _read(mentions: Iterable[Mention]) -> tuple[Batch, dict[str, Any]]:
-    """These transactions, read and raw; one that the node cannot show is incomplete."""
+def _read(mentions: Iterable[Mention]) -> tuple[Batch, dict[str, RawTransaction]]:
+    """These transactions, read and opened; one that the node cannot show is incomplete."""
     batch, ours = Batch(), watched()
-    shown: dict[str, Any] = {}
+    opened: dict[str, RawTransaction] = {}
     orders: dict[int, dict[str, int]] = {}
     for one in mentions:
         try:
@@ -221,9 +223,10 @@ def _read(mentions: Iterable[Mention]) -> tuple[Batch, dict[str, Any]]:
         if raw is None or place is None:
             batch.transactions.append(Transaction(one.signature, one.slot, 0, is_complete=False))
             continue
-        shown[one.signature] = raw
+        text = orjson.dumps(raw)
         try:
-            batch.transactions.append(read_transaction(raw, ours, place))
+            opened[one.signature] = open_transaction(text)
+            batch.transactions.append(read_transaction(opened[one.signature], ours, place))
         except MalformedTransactionError as error:
-            batch.malformed.append(Malformed(orjson.dumps(raw), str(error)))
-    return batch, shown
+            batch.malformed.append(Malformed(text, str(error)))
+    return batch, opened

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import batched
 from typing import Any
 
+import msgspec
 import orjson
 from psycopg import errors as pg_errors
 
@@ -20,21 +21,24 @@ from presage.db import connection, queries
 from presage.db.connection import Statement
 from presage.events.models import DeliveryIndexed
 from presage.events.transactions import (
-    MAX_UNIX_S,
     UNKNOWN,
     MalformedTransactionError,
+    RawTransaction,
     Row,
     Transaction,
+    open_transaction,
     read_transaction,
     watched,
 )
 
 # Bytes that could not be read are tried again by this workflow, and then wait for an admin.
 RECONCILIATION = "event_reconciliation"
+_TRADES = frozenset({"SharesBought", "SharesSold"})
 _NULL = "\\N"
 TRANSACTIONS_PER_BLOCK = 64
 MALFORMED = "malformed:"
 _queries = queries.beside(__file__)
+_texts = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 @dataclass(frozen=True)
@@ -68,24 +72,28 @@ class Malformed:
 
 @dataclass
 class Batch:
-    """Transactions that are kept together: those that are read, and raw ones that will be."""
+    """Transactions that are kept together: those that are read, and those that will be."""
 
     transactions: list[Transaction] = field(default_factory=list)
     malformed: list[Malformed] = field(default_factory=list)
-    raw: Iterator[object] = field(default_factory=lambda: iter(()))
-    raw_names: list[str] = field(default_factory=list)
-    raw_times_s: list[int] = field(default_factory=list)
+    opened: deque[tuple[msgspec.Raw, RawTransaction]] = field(default_factory=deque)
 
     @property
     def names(self) -> list[str]:
-        """Every signature; of a raw transaction, what may turn out to be one."""
-        return [*(one.signature for one in self.transactions), *self.raw_names]
+        """Every signature."""
+        read = [one.signature for one in self.transactions]
+        return read + [one.signature for one in self._unread]
 
     @property
     def span_s(self) -> tuple[int, int]:
         """The first and the last block's time, unix seconds; of none, no time at all."""
-        times = [*(one.block_time_s for one in self.transactions), *self.raw_times_s]
+        times = [one.block_time_s for one in self.transactions]
+        times += [one.block_time for one in self._unread]
         return min(times, default=1), max(times, default=0)
+
+    @property
+    def _unread(self) -> list[RawTransaction]:
+        return [one for _, one in self.opened]
 
     @property
     def rows(self) -> list[Row]:
@@ -98,14 +106,15 @@ class Batch:
         return [one for one in self.transactions if not one.is_complete]
 
     def read(self) -> Iterator[Transaction]:
-        """Every transaction; a raw one is read when it is asked for, or put apart."""
+        """Every transaction; an opened one is read when it is asked for, or put apart."""
         yield from tuple(self.transactions)
         ours = watched()
-        for one in self.raw:
+        while self.opened:
+            text, raw = self.opened.popleft()
             try:
-                transaction = read_transaction(one, ours)
+                transaction = read_transaction(raw, ours)
             except MalformedTransactionError as error:
-                self.malformed.append(Malformed(orjson.dumps(one), str(error)))
+                self.malformed.append(Malformed(bytes(text), str(error)))
             else:
                 self.transactions.append(transaction)
                 yield transaction
@@ -135,19 +144,22 @@ def receive_helius(call: Call, body: bytes) -> DeliveryIndexed:
 
 
 def open_delivery(body: bytes) -> Batch:
-    """A delivery's transactions, still raw; never raises."""
+    """A delivery's transactions, opened and not read; never raises."""
+    batch = Batch()
     try:
-        raw = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return Batch(malformed=[Malformed(body, "The delivery is not JSON.")])
-    if not isinstance(raw, list):
-        return Batch(malformed=[Malformed(body, "The delivery is not an array.")])
-    named = [found for one in raw if (found := _named(one))]
-    return Batch(
-        raw=iter(raw),
-        raw_names=[name for name, _ in named],
-        raw_times_s=[time_s for _, time_s in named],
-    )
+        texts = _texts.decode(body)
+    except msgspec.ValidationError:
+        batch.malformed.append(Malformed(body, "The delivery is not an array."))
+        return batch
+    except (ValueError, RecursionError):
+        batch.malformed.append(Malformed(body, "The delivery is not JSON."))
+        return batch
+    for text in texts:
+        try:
+            batch.opened.append((text, open_transaction(text)))
+        except MalformedTransactionError as error:
+            batch.malformed.append(Malformed(bytes(text), str(error)))
+    return batch
 
 
 def read_delivery(body: bytes) -> Batch:
@@ -155,16 +167,6 @@ def read_delivery(body: bytes) -> Batch:
     batch = open_delivery(body)
     deque(batch.read(), maxlen=0)
     return batch
-
-
-def _named(raw: Any) -> tuple[str, int] | None:  # noqa: ANN401 - any JSON
-    """What may turn out to be a transaction's signature, and its block's time."""
-    try:
-        name, time_s = raw["transaction"]["signatures"][0], raw["blockTime"]
-    except (LookupError, TypeError):
-        return None
-    is_good = isinstance(name, str) and name.isalnum() and type(time_s) is int
-    return (name, time_s) if is_good and 0 <= time_s <= MAX_UNIX_S else None
 
 
 def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
@@ -212,8 +214,8 @@ def _store(
 
     def load(first: str, until: str) -> list[list[Any]]:
         params = {"signatures": _array(batch.names), "from": first, "to": until}
-        begin = (_queries["begin_indexing"], _Key, params)
-        return connection.load(call, begin, _queries["copy_events"], blocks, last)
+        kept = (_queries["list_kept"], _Key, params)
+        return connection.load(call, kept, _queries["copy_events"], blocks, last)
 
     try:
         return load(*(_moment(time_s) for time_s in batch.span_s))
@@ -234,11 +236,15 @@ def _count(batch: Batch) -> None:
 def _kept(call: Call, rows: list[Row]) -> dict[str, object]:
     """Which events were kept, and the markets that they are of."""
     programme_id = config.get("ZMART_PROGRAM_ID")
+    trades = [row for row in rows if row.event_type in _TRADES]
+    others = [row for row in rows if row.event_type not in _TRADES]
     names = {row.market for row in rows}
     known = [_address_of(programme_id, market) for market in names if market is not None]
     return {
-        "signatures": _array(row.signature for row in rows),
-        "ordinals": _array(row.ordinal for row in rows),
+        "trades": _array(row.signature for row in trades),
+        "trade_ordinals": _array(row.ordinal for row in trades),
+        "others": _array(row.signature for row in others),
+        "other_ordinals": _array(row.ordinal for row in others),
         "markets": _array(market for market, _, _ in known),
         "market_ids": _array(market_id for _, market_id, _ in known),
         "addresses": _array(address for _, _, address in known),

@@ -11,7 +11,9 @@ import binascii
 import functools
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta, Struct
 
 from presage.chain.borsh import DecodeError
 from presage.chain.events import EMIT_CPI_TAG, Event, decode_event
@@ -31,7 +33,22 @@ _TRUNCATED = "Log truncated"
 _DATA = "Program data: "
 _MESSAGE = "Program log: "
 
+type _Place = Annotated[int, Meta(ge=0)]
 type Call = tuple[str, int]  # whose, and how deep it begins; 0 ends it
+
+
+class Instruction(Struct, rename="camel", gc=False):
+    """An instruction as the RPC writes it: places in the transaction's accounts, base58."""
+
+    program_id_index: _Place
+    accounts: list[_Place]
+    data: str
+
+
+class Inner(Struct, gc=False):
+    """What an instruction called."""
+
+    instructions: list[Instruction]
 
 
 class Found(NamedTuple):
@@ -59,16 +76,15 @@ def read_logs(lines: Iterable[str], programme: str) -> Reading:
     for line in lines:
         if line.startswith(_MESSAGE):
             continue
-        is_sound = True
         if line.startswith(_DATA):
             # No runtime writes a data line that is not in full of base64.
             is_ours = bool(stack) and stack[-1] == programme
-            is_sound = not is_ours or _take(found, line[len(_DATA) :])
+            if is_ours and not _take(found, line[len(_DATA) :]):
+                return Reading(found, is_complete=False)
         elif (call := _call(line)) is not None:
-            is_sound = _follow(stack, call)
+            if not _follow(stack, call):
+                return Reading(found, is_complete=False)
         elif line == _TRUNCATED:
-            is_sound = False
-        if not is_sound:
             return Reading(found, is_complete=False)
     return Reading(found, is_complete=not stack)
 
@@ -108,7 +124,7 @@ def _take(found: list[Found], data: str) -> bool:
 
 
 def read_inner(
-    inner: Iterable[dict[str, Any]], keys: Sequence[str], programme: str, authority: str
+    inner: Iterable[Inner], keys: Sequence[str], programme: str, authority: str
 ) -> list[Found]:
     """The events that `programme` wrote by calling itself (`emit_cpi!`), in order.
 
@@ -116,26 +132,20 @@ def read_inner(
     programme's event authority. Neither truncation nor a forged log can touch these.
 
     Raises:
-        LookupError, TypeError: the instructions are not of the runtime's shape.
+        IndexError: an instruction names an account that is not there.
     """
     found: list[Found] = []
     for group in inner:
-        for instruction in group["instructions"]:
-            accounts = instruction["accounts"]
-            if _key(keys, instruction["programIdIndex"]) != programme or not accounts:
+        for instruction in group.instructions:
+            accounts = instruction.accounts
+            if keys[instruction.program_id_index] != programme or not accounts:
                 continue
-            if _key(keys, accounts[0]) != authority:
+            if keys[accounts[0]] != authority:
                 continue
-            data = _from_base58(instruction["data"])
+            data = _from_base58(instruction.data)
             if data is not None and data[:_HEAD_BYTES] == EMIT_CPI_TAG:
                 found.append(_decoded(FIRST_CPI_ORDINAL + len(found), data[_HEAD_BYTES:]))
     return found
-
-
-def _key(keys: Sequence[str], index: int) -> str:
-    if type(index) is not int or index < 0:
-        raise TypeError("an account's index is a whole number")
-    return keys[index]
 
 
 def _decoded(ordinal: int, data: bytes) -> Found:

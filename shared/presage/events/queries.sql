@@ -1,8 +1,9 @@
--- name: begin_indexing
--- Begin to keep transactions' events; those that are here already.
-select signature, ordinal from public.begin_indexing(
-    %(signatures)s::text[], %(from)s, %(to)s
-);
+-- name: list_kept
+-- Which events of some transactions are here already. What is new lies past the end of what is kept,
+-- so that one look at the blocks' times mostly tells it.
+select signature, ordinal
+from public.chain_events
+where signature = any (%(signatures)s::text[]) and block_time between %(from)s and %(to)s;
 
 -- name: copy_events
 -- Keep events, all in one statement.
@@ -12,7 +13,8 @@ copy public.chain_events (signature, ordinal, slot, tx_index, block_time, event_
 -- name: index_events
 -- Project the events that were kept.
 select public.index_events(
-    %(signatures)s::text[], %(ordinals)s::integer[], %(markets)s::text[], %(market_ids)s::uuid[],
+    %(trades)s::text[], %(trade_ordinals)s::integer[], %(others)s::text[],
+    %(other_ordinals)s::integer[], %(markets)s::text[], %(market_ids)s::uuid[],
     %(addresses)s::text[], %(request_id)s, %(now)s
 ) as changed;
 

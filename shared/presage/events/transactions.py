@@ -6,9 +6,12 @@ in hex, an evidence hash as text where it is text. Amounts are in units of 1/1,0
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
+import msgspec
 import orjson
+from msgspec import Meta, Struct
+from msgspec.json import Decoder
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
@@ -17,7 +20,7 @@ from presage.chain import programme
 from presage.chain.borsh import Key, Text46
 from presage.chain.events import KINDS, Event
 from presage.errors import UnavailableError
-from presage.events.logs import Found, read_inner, read_logs
+from presage.events.logs import Found, Inner, Instruction, read_inner, read_logs
 
 # What a bigint and an integer hold, and the last moment that every clock can say.
 MAX_SLOT = 2**63 - 1
@@ -34,6 +37,60 @@ _TIMES = ("timestamp", "cancelled_at")
 
 class MalformedTransactionError(ValueError):
     """This is not a transaction as the RPC writes it."""
+
+
+class _Loaded(Struct, gc=False):
+    writable: list[str] = []
+    readonly: list[str] = []
+
+
+class _Meta(Struct, rename="camel", gc=False):
+    err: object
+    log_messages: list[str] | None
+    inner_instructions: list[Inner] | None
+    loaded_addresses: _Loaded | None = None
+
+
+class _Message(Struct, rename="camel", gc=False):
+    account_keys: list[str]
+    instructions: list[Instruction]
+
+
+class _Body(Struct, gc=False):
+    signatures: Annotated[list[str], Meta(min_length=1)]
+    message: msgspec.Raw  # read when it is asked for, which is rare
+
+
+class RawTransaction(Struct, rename="camel", gc=False):
+    """What we read of a transaction, by the RPC's names."""
+
+    slot: Annotated[int, Meta(ge=0, le=MAX_SLOT)]
+    block_time: Annotated[int, Meta(ge=0, le=MAX_UNIX_S)]
+    meta: _Meta
+    transaction: _Body
+    index_within_block: Annotated[int, Meta(ge=0, le=MAX_INDEX)] | None = None
+
+    @property
+    def signature(self) -> str:
+        """The first signature, which names the transaction."""
+        return self.transaction.signatures[0]
+
+    def message(self) -> _Message:
+        """What was signed.
+
+        Raises:
+            MalformedTransactionError: it has another shape.
+        """
+        return _decoded(_messages, self.transaction.message)
+
+    def accounts(self) -> list[str]:
+        """Every account of the transaction, in the order that its instructions count them.
+
+        Raises:
+            MalformedTransactionError: as `message`.
+        """
+        loaded = self.meta.loaded_addresses or _Loaded()
+        return [*self.message().account_keys, *loaded.writable, *loaded.readonly]
 
 
 class Row(NamedTuple):
@@ -84,78 +141,72 @@ def _watched(program_id: str) -> Watched:
     return Watched(program_id, str(programme.event_authority()))
 
 
-def read_transaction(raw: object, ours: Watched, tx_index: int | None = None) -> Transaction:
-    """A transaction's events; `tx_index` is its place in the block where `raw` does not say it.
+def open_transaction(text: bytes | msgspec.Raw) -> RawTransaction:
+    """A transaction's shape, from its JSON; what it says is not read yet.
 
     Raises:
         MalformedTransactionError: it has another shape.
     """
+    raw = _decoded(_transactions, text)
     try:
-        return _read(raw, ours, tx_index)
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        Signature.from_string(raw.signature)
+    except ValueError as error:
+        raise MalformedTransactionError(f"The signature: {error}") from None
+    return raw
+
+
+def _decoded[StructT](decoder: Decoder[StructT], text: bytes | msgspec.Raw) -> StructT:
+    try:
+        return decoder.decode(text)
+    except (ValueError, RecursionError) as error:
         raise MalformedTransactionError(f"{type(error).__name__}: {error}"[:200]) from None
 
 
-def _read(raw: Any, ours: Watched, tx_index: int | None) -> Transaction:  # noqa: ANN401 - any JSON
-    meta, body = raw["meta"], raw["transaction"]
-    signature: str = body["signatures"][0]
-    Signature.from_string(signature)
-    slot = _whole(raw["slot"], MAX_SLOT)
-    time_s = _whole(raw["blockTime"], MAX_UNIX_S)
-    if meta["err"] is not None:
+def read_transaction(
+    raw: RawTransaction, ours: Watched, tx_index: int | None = None
+) -> Transaction:
+    """A transaction's events; `tx_index` is its place in the block where `raw` does not say it.
+
+    Raises:
+        MalformedTransactionError: what was signed has another shape, or an instruction names an
+            account that is not there.
+    """
+    signature, slot, time_s, meta = raw.signature, raw.slot, raw.block_time, raw.meta
+    if meta.err is not None:
         return Transaction(signature, slot, time_s, has_failed=True)
-    place = raw.get("indexWithinBlock", tx_index)
-    lines = meta["logMessages"]
-    if lines is not None and type(lines) is not list:
-        raise TypeError("the logs are not an array")
-    "".join(lines or ())  # which only texts can be
-    reading = read_logs(lines or (), ours.programme)
-    inner = meta["innerInstructions"]
+    place = tx_index if raw.index_within_block is None else raw.index_within_block
+    reading = read_logs(meta.log_messages or (), ours.programme)
     found = reading.found
-    if inner:
-        found = found + read_inner(inner, _keys(body, meta), *ours)
-    complete = reading.is_complete and lines is not None
+    if meta.inner_instructions:
+        try:
+            found = found + read_inner(meta.inner_instructions, raw.accounts(), *ours)
+        except IndexError as error:
+            raise MalformedTransactionError(f"IndexError: {error}") from None
+    complete = reading.is_complete and meta.log_messages is not None
     if place is None:
         return Transaction(signature, slot, time_s, is_complete=complete and not found)
-    _whole(place, MAX_INDEX)
     rows = [_row(signature, slot, place, time_s, one) for one in found]
     return Transaction(signature, slot, time_s, rows, complete)
 
 
-def accounts_of(raw: dict[str, Any], programme: str) -> set[str]:
+def accounts_of(raw: RawTransaction, programme: str) -> set[str]:
     """The accounts that a transaction's calls of a programme name, called from within or not.
 
     Raises:
-        LookupError: an instruction names an account that is not there.
+        IndexError: an instruction names an account that is not there.
+        MalformedTransactionError: what was signed has another shape.
     """
-    meta, body = raw["meta"], raw["transaction"]
-    keys = _keys(body, meta)
+    keys = raw.accounts()
     calls = [
-        *body["message"]["instructions"],
-        *(one for group in meta["innerInstructions"] or () for one in group["instructions"]),
+        *raw.message().instructions,
+        *(one for group in raw.meta.inner_instructions or () for one in group.instructions),
     ]
     return {
         keys[place]
         for one in calls
-        if keys[one["programIdIndex"]] == programme
-        for place in one["accounts"]
+        if keys[one.program_id_index] == programme
+        for place in one.accounts
     }
-
-
-def _whole(value: object, most: int) -> int:
-    if type(value) is not int or not 0 <= value <= most:
-        raise TypeError("a slot, a time or a place is not a whole number in its range")
-    return value
-
-
-def _keys(body: dict[str, Any], meta: dict[str, Any]) -> list[str]:
-    """Every account of the transaction, in the order that its instructions count them."""
-    loaded = meta.get("loadedAddresses") or {}
-    return [
-        *body["message"]["accountKeys"],
-        *loaded.get("writable", ()),
-        *loaded.get("readonly", ()),
-    ]
 
 
 def _row(signature: str, slot: int, place: int, time_s: int, found: Found) -> Row:
@@ -164,22 +215,28 @@ def _row(signature: str, slot: int, place: int, time_s: int, found: Found) -> Ro
         # A programme newer than this code, or a time that no clock can say: kept as it came.
         data = orjson.dumps({"bytes": found.data.hex()}).decode()
         return Row(signature, found.ordinal, slot, place, time_s, UNKNOWN, None, None, data)
-    fields = {
-        name: tell(value) if tell else value
-        for name, tell, value in zip(*shape.told, event, strict=True)
-    }
-    market, wallet = fields.get("market_id"), fields.get(shape.actor)
-    data = orjson.dumps(fields).decode()
+    values = list(event)
+    for at, tell in shape.told:
+        values[at] = tell(values[at])
+    market = None if shape.market_at is None else values[shape.market_at]
+    wallet = None if shape.actor_at is None else values[shape.actor_at]
+    data = msgspec.json.encode(shape.fields(*values)).decode()
     return Row(signature, found.ordinal, slot, place, time_s, shape.name, market, wallet, data)
 
 
 class _Shape(NamedTuple):
-    """How an event is told: its fields' names, and what makes JSON of each that is none."""
+    """How an event is told: its fields as JSON has them, and what makes those of some."""
 
-    name: str
-    told: tuple[tuple[str, ...], tuple[Callable[[Any], Any] | None, ...]]
-    actor: str
+    fields: type[Struct]
+    told: tuple[tuple[int, Callable[[Any], Any]], ...]
+    market_at: int | None
+    actor_at: int | None
     time_at: int
+
+    @property
+    def name(self) -> str:
+        """The event's name in the programme."""
+        return self.fields.__name__
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -193,18 +250,28 @@ def _hash_text(text: bytes) -> str:
 
 
 def _shape_of(kind: type[Event]) -> _Shape:
-    told: list[Callable[[Any], Any] | None] = []
-    for name, annotation in get_type_hints(kind, include_extras=True).items():
+    told: list[tuple[int, Callable[[Any], Any]]] = []
+    for at, (name, annotation) in enumerate(get_type_hints(kind, include_extras=True).items()):
         if name == "market_id":
-            told.append(bytes.hex)
+            told.append((at, bytes.hex))
         elif annotation == Key:
-            told.append(_key_text)
-        else:
-            told.append(_hash_text if annotation == Text46 else None)
+            told.append((at, _key_text))
+        elif annotation == Text46:
+            told.append((at, _hash_text))
     names = kind._fields
-    actor = next((name for name in _ACTORS if name in names), "")
-    time_at = next(at for at, name in enumerate(names) if name in _TIMES)
-    return _Shape(kind.__name__, (names, tuple(told)), actor, time_at)
+    return _Shape(
+        fields=msgspec.defstruct(kind.__name__, names),
+        told=tuple(told),
+        market_at=_first(names, "market_id"),
+        actor_at=_first(names, *_ACTORS),
+        time_at=next(at for at, name in enumerate(names) if name in _TIMES),
+    )
+
+
+def _first(names: tuple[str, ...], *wanted: str) -> int | None:
+    return next((names.index(name) for name in wanted if name in names), None)
 
 
 _SHAPES: dict[type, _Shape] = {kind: _shape_of(kind) for kind in KINDS.values()}
+_transactions = Decoder(RawTransaction)
+_messages = Decoder(_Message)
