@@ -24,6 +24,8 @@ from tests.harness import (
     Platform,
     Wallet,
 )
+from tests.integration.local.receiver import Receiver
+from tests.integration.routes.chain_poll import Poll
 from tests.integration.routes.chain_sender import Sender
 from tests.redis_server import TOKEN as REDIS_TOKEN
 from tests.redis_server import RedisServer
@@ -126,3 +128,38 @@ def sender(module_platform: Platform, chain: Cluster, redis_url: str) -> Iterato
     sender.redis("FLUSHALL")
     with module_platform.database.connect() as owner:
         owner.execute("truncate chain_transactions, ops_alerts")
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    """Where a chain delivers what happens on it."""
+    with Receiver() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cluster(module_platform: Platform, receiver: Receiver) -> Iterator[Cluster]:
+    """One chain for the module, whose webhook is heard."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Cluster(module_platform.clock_file, webhook=receiver.url) as cluster,
+    ):
+        for name, value in cluster.environment.items():
+            patch.setenv(name, value)
+        yield cluster
+
+
+@pytest.fixture
+def poll(
+    module_platform: Platform, cluster: Cluster, receiver: Receiver, redis_url: str
+) -> Iterator[Poll]:
+    """A proposed market on chain, known here; nothing else is open, and the node is well."""
+    market_id, creator = uuid.uuid4(), cluster.wallet(1_000)
+    market = cluster.create_market(creator, market_id=programme.chain_market_id(market_id))
+    poll = Poll(module_platform, cluster, receiver, creator, market_id, market)
+    poll.hear()
+    yield poll
+    cluster.control("faults")
+    Sender(module_platform, cluster, market_id, market, redis_url).redis("FLUSHALL")
+    poll.execute("truncate chain_transactions, ops_alerts, dead_letters, vote_tallies")
+    poll.execute("update markets set state = 'CANCELLED'")

@@ -2,10 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from solders.keypair import Keypair
@@ -14,141 +11,17 @@ from solders.pubkey import Pubkey
 from presage import clock
 from presage.adapters import breaker, redis, solana_rpc
 from presage.chain import programme
-from presage.chain.accounts import MarketAccount
 from presage.votes.aggregation import vote_aggregation
 from presage.workflows.run import Outcome, Run
-from tests.cluster import SOL, Cluster
-from tests.harness import Platform
-from tests.integration.local.receiver import Receiver
-from tests.integration.routes.chain_sender import Sender
-
-DAY = 86_400
-SLOT = 300
-TALLY, APPROVAL, FINAL = "aggregate_proposal_votes", "approve_proposal", "finalize_market"
-
-
-@dataclass
-class Poll:
-    """A market on chain that is voted on here, and everything that is told of it."""
-
-    platform: Platform
-    cluster: Cluster
-    receiver: Receiver
-    creator: Keypair
-    market_id: uuid.UUID
-    market: Pubkey
-
-    def hear(self) -> None:
-        """Have the platform index what Helius delivers."""
-        self.cluster.control("flush")
-        arrivals, self.receiver.arrivals = self.receiver.arrivals, []
-        for arrival in arrivals:
-            told = {"authorization": arrival.headers["authorization"]}
-            event = self.platform.event("receive_helius", raw=arrival.body, headers=told)
-            assert self.platform.invoke("receive_helius", event).status == 200
-
-    def cast(self, likes: int, dislikes: int) -> None:
-        """Votes of new wallets that exist in the database only."""
-        with self.platform.database.connect() as owner:
-            owner.execute(
-                "with wallets as ("
-                "  insert into users (id, address, chain, created_at)"
-                "  select gen_random_uuid(), gen_random_uuid()::text, 'solana', %(now)s"
-                "  from generate_series(1, %(all)s) returning id, address)"
-                " insert into votes (id, market_id, user_id, wallet, kind, vote, created_at)"
-                " select gen_random_uuid(), %(market)s, w.id, w.address, 'proposal',"
-                "   row_number() over () <= %(likes)s, %(now)s from wallets as w",
-                {
-                    "market": self.market_id,
-                    "all": likes + dislikes,
-                    "likes": likes,
-                    "now": clock.now(),
-                },
-            )
-
-    def count(self, *, after_s: int = SLOT) -> None:
-        """One run of vote_aggregation in a slot of its own."""
-        self.platform.advance(after_s)
-        assert self.platform.deliver("vote_aggregation").status == 200
-
-    def monitor(self, *, after_s: int = 60) -> None:
-        """One run of market_monitor in a slot of its own."""
-        self.platform.advance(after_s)
-        assert self.platform.deliver("market_monitor").status == 200
-
-    def land(self) -> None:
-        """What was sent becomes final, and the platform hears of it."""
-        self.cluster.advance_slots(32)
-        self.platform.advance(60)
-        assert self.platform.deliver("chain_confirm").status == 200
-        self.hear()
-
-    def sent(self) -> list[tuple[str, str]]:
-        """What was signed for the market, oldest first: purpose and status."""
-        return self.select(
-            "select purpose, status from chain_transactions where market_id = %s"
-            " order by created_at, id",
-        )
-
-    def results(self) -> list[tuple[Any, ...]]:
-        """What runs have counted, oldest first; whether a transaction went with it."""
-        return self.select(
-            "select yes, no, percentage_bps, passed, purpose, signature is not null"
-            " from aggregation_results where market_id = %s order by id"
-        )
-
-    def account(self) -> MarketAccount:
-        """The market as the chain has it."""
-        return self.cluster.account(MarketAccount, self.market)
-
-    def state(self) -> str:
-        """The market's state here."""
-        [(state,)] = self.select("select state from markets where id = %s")
-        return str(state)
-
-    def select(self, statement: str) -> list[tuple[Any, ...]]:
-        """Rows of the market as the owner sees them."""
-        with self.platform.database.connect() as owner:
-            return owner.execute(statement.encode(), (self.market_id,)).fetchall()
-
-    def execute(self, statement: str, *params: object) -> None:
-        """A statement of the owner's."""
-        with self.platform.database.connect() as owner:
-            owner.execute(statement.encode(), params)
-
-
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def cluster(module_platform: Platform, receiver: Receiver) -> Iterator[Cluster]:
-    """One chain for the module, whose webhook is heard."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        Cluster(module_platform.clock_file, webhook=receiver.url) as cluster,
-    ):
-        for name, value in cluster.environment.items():
-            patch.setenv(name, value)
-        yield cluster
-
-
-@pytest.fixture
-def poll(
-    module_platform: Platform, cluster: Cluster, receiver: Receiver, redis_url: str
-) -> Iterator[Poll]:
-    """A proposed market on chain, known here; nothing else is open, and the node is well."""
-    market_id, creator = uuid.uuid4(), cluster.wallet(1_000)
-    market = cluster.create_market(creator, market_id=programme.chain_market_id(market_id))
-    poll = Poll(module_platform, cluster, receiver, creator, market_id, market)
-    poll.hear()
-    yield poll
-    cluster.control("faults")
-    Sender(module_platform, cluster, market_id, market, redis_url).redis("FLUSHALL")
-    poll.execute("truncate chain_transactions, ops_alerts, dead_letters, vote_tallies")
-    poll.execute("update markets set state = 'CANCELLED'")
+from tests.integration.routes.chain_poll import (
+    APPROVAL,
+    DAY,
+    FINAL,
+    SLOT,
+    TALLY,
+    Poll,
+    disputed,
+)
 
 
 def test_a_changed_tally_is_told_once(poll: Poll) -> None:
@@ -236,36 +109,6 @@ def test_a_vote_on_chain_takes_the_place_of_one_here(poll: Poll) -> None:
     assert (account.proposal_likes, account.proposal_dislikes) == (1, 1)
 
 
-def _disputed(poll: Poll, weights: tuple[int, int]) -> None:
-    """Trade, resolve to NO and dispute; two holders of these weights vote for and against."""
-    poll.cast(10, 0)
-    for _ in range(2):
-        poll.count()
-        poll.land()
-    active = {"authority": poll.creator.pubkey(), "market": poll.market}
-    poll.cluster.run("activate_market", poll.creator, active)
-    holders = [poll.cluster.wallet(50) for _ in range(2)]
-    for holder, outcome in zip(holders, (True, False), strict=True):
-        poll.cluster.buy(holder, poll.market, 10 * SOL, outcome=outcome)
-    poll.cluster.resolve(poll.creator, poll.market, outcome=False)
-    poll.cluster.dispute(holders[0], poll.market)
-    poll.hear()
-    held = poll.select("select weight from dispute_weights where market_id = %s")
-    assert len(held) == 2
-    assert all(weight > 2**32 for (weight,) in held)
-    for holder, weight, vote in zip(holders, weights, ("support", "reject"), strict=True):
-        wallet = poll.platform.sign_in_with_solana(holder)
-        poll.execute(
-            "update dispute_weights set weight = %s where market_id = %s and wallet = %s",
-            weight,
-            poll.market_id,
-            wallet.address,
-        )
-        body = {"marketId": str(poll.market_id), "vote": vote}
-        cast = poll.platform.call("vote_on_dispute", token=wallet.token, body=body)
-        assert cast.status == 200, cast.body
-
-
 @pytest.mark.parametrize(
     ("weights", "agree", "outcome"),
     [
@@ -279,7 +122,7 @@ def _disputed(poll: Poll, weights: tuple[int, int]) -> None:
 def test_a_dispute_is_sent_once_and_not_before_three_days(
     poll: Poll, weights: tuple[int, int], agree: int, outcome: bool
 ) -> None:
-    _disputed(poll, weights)
+    disputed(poll, weights)
     before = poll.sent()
     poll.platform.set_clock(poll.account().dispute_initiated_at * 1_000)
     for _ in range(3):
@@ -336,7 +179,7 @@ def test_a_long_outage_is_over_when_it_is_over(poll: Poll, monkeypatch: pytest.M
 
 def test_an_outage_does_not_keep_a_due_market(poll: Poll, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0.0)
-    _disputed(poll, (60, 40))
+    disputed(poll, (60, 40))
     before = poll.sent()
     poll.platform.advance(3 * DAY)
     poll.cluster.control("faults", status=503)
