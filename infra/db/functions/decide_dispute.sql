@@ -1,7 +1,8 @@
 -- Why: a disputed market becomes final with its bond's fate in one transaction: DISPUTED ->
 -- FINALIZED. Upheld: p_payout_bps is the outcome, and the bond goes back. Refused: the proposed
 -- outcome stands (p_payout_bps is null), and the bond goes to the market's fees. Money of holders
--- moves later, by settle_market. Deciding is not repeatable: the state says that it was done.
+-- moves later, by settle_market. Deciding is not repeatable: the state says that it was done. On
+-- Solana there is no bond, and the chain has the last word: see decide_chain_dispute.
 -- Raises PR400 (upheld, payout_bps), PR403, PR404, PR410 (not disputed).
 create or replace function public.decide_dispute(
     p_market_id uuid, p_payout_bps integer[], p_upheld boolean, p_reason text,
@@ -27,7 +28,8 @@ begin
     elsif p_upheld is null then
         raise exception using errcode = 'PR400', column = 'upheld', message = 'say which side holds';
     end if;
-    select m.slug, m.state, m.proposed_payout_bps as proposed, l.bonds_account, l.fees_account
+    select m.slug, m.venue, m.state, m.proposed_payout_bps as proposed, l.bonds_account,
+           l.fees_account
     into v_market
     from public.markets as m
     join public.market_ledgers as l on l.market_id = m.id
@@ -46,6 +48,12 @@ begin
         or (not p_upheld and p_payout_bps <> v_market.proposed) then
         raise exception using errcode = 'PR400', column = 'payout_bps',
             message = 'an upheld dispute needs another payout vector that fits, a refused one none';
+    elsif v_market.venue <> 'native' then
+        perform public.decide_chain_dispute(
+            p_market_id, v_payout, p_upheld, p_reason, p_request_id, p_ip, v_now);
+        return query select p_market_id, v_market.slug, v_market.state, v_market.state, p_upheld,
+            v_payout, 0::bigint, v_now;
+        return;
     end if;
 
     select d.* into strict v_dispute from public.market_disputes as d

@@ -30,6 +30,7 @@ class _Due:
     state: str
     yes: Decimal
     no: Decimal
+    is_upheld: bool | None
 
 
 def finalize_due(run: Run) -> int:
@@ -61,18 +62,23 @@ def finalize_due(run: Run) -> int:
 
 
 def _finalize(run: Run, row: _Due) -> bool:
-    """Finalize one market; False where nobody voted on its dispute, which a human has to settle."""
+    """Finalize one market; False where nobody voted on its dispute, which a human has to decide."""
     market = moves.OnChain(row.id, row.address)
     if row.state != "DISPUTED":
         moves.finalize(run.call, market, None)
         return True
     total = row.yes + row.no
-    if not total:
+    if total:
+        agree = int(row.yes * _WHOLE_BPS // total)
+    elif row.is_upheld is not None:
+        agree = _WHOLE_BPS if row.is_upheld else 0
+    else:
         escalations.open_for_dispute(
-            run.call, row.id, "Nobody voted on the dispute, and the programme takes no empty vote."
+            run.call,
+            row.id,
+            "Nobody voted, and the programme takes no empty vote: uphold or refuse the dispute.",
         )
         return False
-    agree = int(row.yes * _WHOLE_BPS // total)
     transaction = moves.finalize(run.call, market, (agree, _WHOLE_BPS - agree))
     params = {
         "market_id": row.id,

@@ -49,9 +49,10 @@ from jsonb_to_recordset(%(moves)s::jsonb) as m (id uuid, status text, error text
 where t.id = m.id and t.status in ('built', 'sent', 'confirmed');
 
 -- name: list_due_on_chain
--- Markets on Solana that nothing moves but us, with the votes on their dispute; not those for which a
--- transaction is under way or has just landed, or about which a human was asked.
-select m.id, c.address, m.state, t.yes, t."no"
+-- Markets on Solana that nothing moves but us, with the votes on their dispute and, where nobody
+-- voted, what an admin decided; not those for which a transaction is under way or has just landed, or
+-- of which a human was asked and has not decided. Votes that are indexed late still count.
+select m.id, c.address, m.state, t.yes, t."no", m.dispute_upheld as is_upheld
 from public.markets as m
 join public.chain_markets as c on c.market_id = m.id
 cross join lateral public.market_tally(m.id, 'dispute') as t
@@ -62,7 +63,7 @@ where m.due_at <= %(now)s and m.venue = 'solana'
         and (x.status in ('built', 'sent', 'confirmed')
              or (x.status = 'finalized'
                  and x.updated_at > %(now)s::timestamptz - interval '10 minutes')))
-  and not (m.state = 'DISPUTED' and exists (
+  and not (m.state = 'DISPUTED' and t.votes = 0 and m.dispute_upheld is null and exists (
       select from public.escalations as e
       where e.kind = 'resolution' and e.subject = 'dispute:' || m.id))
 order by m.due_at, m.id

@@ -178,7 +178,16 @@ def dispute_market(call: Call, request: DisputeMarket) -> MarketDisputed:
 
 
 def decide_dispute(call: Call, request: DecideDispute) -> DisputeDecided:
-    """DISPUTED to FINALIZED: with another outcome when upheld, with the proposed one when not."""
+    """DISPUTED to FINALIZED: with another outcome when upheld, with the proposed one when not.
+
+    On Solana only where nobody voted in the three days; market_monitor then sends it to the chain,
+    whose answer moves the market.
+
+    Raises:
+        NotFoundError: there is no such market.
+        InvalidStateError: it is not disputed or, on Solana, its votes decide or are not over.
+        ValidationFailedError: an upheld dispute gives no other outcome that fits.
+    """
     params = request.model_dump() | _traced(call)
     decided = connection.fetch_one(call, _queries["decide_dispute"], DisputeDecided, params)
     if decided is None:

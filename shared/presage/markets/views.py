@@ -85,7 +85,7 @@ class MarketDisputed(ResponseModel):
 
 
 class DisputeDecided(ResponseModel):
-    """How a dispute ended; the market is final."""
+    """How a dispute ended. The market is final; on Solana it is once the chain says so."""
 
     market_id: uuid.UUID
     slug: str

@@ -108,8 +108,8 @@ class Poll:
             owner.execute(statement.encode(), params)
 
 
-def disputed(poll: Poll, weights: tuple[int, int]) -> None:
-    """Trade, resolve to NO and dispute; two holders of these weights vote for and against."""
+def unvoted(poll: Poll) -> list[Keypair]:
+    """Trade, resolve to NO and dispute; who holds YES, and who holds NO."""
     poll.cast(10, 0)
     for _ in range(2):
         poll.count()
@@ -125,7 +125,12 @@ def disputed(poll: Poll, weights: tuple[int, int]) -> None:
     held = poll.select("select weight from dispute_weights where market_id = %s")
     assert len(held) == 2
     assert all(weight > 2**32 for (weight,) in held)
-    for holder, weight, vote in zip(holders, weights, ("support", "reject"), strict=True):
+    return holders
+
+
+def disputed(poll: Poll, weights: tuple[int, int]) -> None:
+    """As `unvoted`; then the two, of these weights, vote for and against."""
+    for holder, weight, vote in zip(unvoted(poll), weights, ("support", "reject"), strict=True):
         wallet = poll.platform.sign_in_with_solana(holder)
         poll.execute(
             "update dispute_weights set weight = %s where market_id = %s and wallet = %s",
@@ -136,3 +141,8 @@ def disputed(poll: Poll, weights: tuple[int, int]) -> None:
         body = {"marketId": str(poll.market_id), "vote": vote}
         cast = poll.platform.call("vote_on_dispute", token=wallet.token, body=body)
         assert cast.status == 200, cast.body
+
+
+def days_are_over(poll: Poll) -> None:
+    """Set the clock to half a minute after the end of the dispute's three days."""
+    poll.platform.set_clock((poll.account().dispute_initiated_at + 3 * DAY + 30) * 1_000)
