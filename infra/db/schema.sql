@@ -677,19 +677,24 @@ declare
     v_actor  uuid := public.actor_id();
     v_wallet text;
     v_state  text;
+    v_due_at timestamptz;
     v_vote   public.votes;
 begin
     select u.address into v_wallet from public.users as u where u.id = v_actor;
     if not found then
         raise exception using errcode = 'PR401', message = 'no user is signed in';
     end if;
-    select m.state into v_state from public.markets as m where m.id = p_market_id for share;
+    select m.state, m.due_at into v_state, v_due_at
+    from public.markets as m where m.id = p_market_id for share;
     if not found then
         raise exception using errcode = 'PR404', column = 'market_id',
             message = 'there is no such market';
     elsif v_state <> (case p_kind when 'proposal' then 'PROPOSED' else 'DISPUTED' end) then
         raise exception using errcode = 'PR410', column = 'state',
             message = format('a market that is %s takes no votes on a %s', v_state, p_kind);
+    elsif p_kind = 'dispute' and v_due_at <= public.effective_now(p_now) then
+        raise exception using errcode = 'PR410', column = 'due_at',
+            message = 'the dispute''s three days of votes are over';
     elsif p_kind = 'dispute' and not exists (
         select from public.dispute_weights as w
         where w.market_id = p_market_id and w.wallet = v_wallet and w.weight > 0
@@ -3034,19 +3039,26 @@ CREATE FUNCTION public.market_tally(p_market_id uuid, p_kind text) RETURNS TABLE
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
-    with on_chain as materialized (
-        select v.wallet, v.vote
+    with vote as materialized (
+        select m.venue,
+               case p_kind when 'dispute' then m.disputed_at + interval '3 days' end as ends_at
         from public.markets as m
-        join public.chain_markets as c on c.market_id = m.id
+        where m.id = p_market_id
+    ),
+    on_chain as materialized (
+        select v.wallet, v.vote
+        from vote as b
+        join public.chain_markets as c on c.market_id = p_market_id
         join public.chain_votes as v on v.market = c.market and v.kind = p_kind
-        where m.id = p_market_id and m.venue = 'solana'
+        where b.venue = 'solana' and (v.voted_at < b.ends_at) is not false
     ),
     cast_votes as (
         select wallet, vote from on_chain
         union all
         select v.wallet, v.vote
-        from public.votes as v
-        where v.market_id = p_market_id and v.kind = p_kind
+        from vote as b
+        join public.votes as v on v.market_id = p_market_id and v.kind = p_kind
+        where (v.created_at < b.ends_at) is not false
           and not exists (select from on_chain as c where c.wallet = v.wallet)
     ),
     weighed as (

@@ -1,8 +1,9 @@
 -- Why: one vote a wallet, market and kind, whatever comes at once; ten tries a user and market. The
 -- market's share lock lets votes pass each other and keeps its state while one is cast. A repeat
 -- answers the first vote's row; what it means (the same, another, too often) is `decision`, since a
--- raise would take the count of tries back.
--- Raises PR401, PR403 (no stake in the dispute), PR404, PR410 (not open to votes).
+-- raise would take the count of tries back. A dispute's days are tested here, by the later of p_now
+-- and the clock: nobody votes after them because the monitor was late.
+-- Raises PR401, PR403 (no stake in the dispute), PR404, PR410 (not open to votes, or not any more).
 create or replace function public.cast_vote(
     p_market_id uuid, p_kind text, p_vote boolean, p_vote_id uuid,
     p_request_id text, p_ip text, p_now timestamptz
@@ -14,19 +15,24 @@ declare
     v_actor  uuid := public.actor_id();
     v_wallet text;
     v_state  text;
+    v_due_at timestamptz;
     v_vote   public.votes;
 begin
     select u.address into v_wallet from public.users as u where u.id = v_actor;
     if not found then
         raise exception using errcode = 'PR401', message = 'no user is signed in';
     end if;
-    select m.state into v_state from public.markets as m where m.id = p_market_id for share;
+    select m.state, m.due_at into v_state, v_due_at
+    from public.markets as m where m.id = p_market_id for share;
     if not found then
         raise exception using errcode = 'PR404', column = 'market_id',
             message = 'there is no such market';
     elsif v_state <> (case p_kind when 'proposal' then 'PROPOSED' else 'DISPUTED' end) then
         raise exception using errcode = 'PR410', column = 'state',
             message = format('a market that is %s takes no votes on a %s', v_state, p_kind);
+    elsif p_kind = 'dispute' and v_due_at <= public.effective_now(p_now) then
+        raise exception using errcode = 'PR410', column = 'due_at',
+            message = 'the dispute''s three days of votes are over';
     elsif p_kind = 'dispute' and not exists (
         select from public.dispute_weights as w
         where w.market_id = p_market_id and w.wallet = v_wallet and w.weight > 0

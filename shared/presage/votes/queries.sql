@@ -8,7 +8,8 @@ from public.cast_vote(
 -- name: get_votes
 -- How the vote on a market stands; a market that was ever disputed shows its dispute.
 select m.id as market_id, k.kind,
-       m.state = case k.kind when 'proposal' then 'PROPOSED' else 'DISPUTED' end as is_open,
+       m.state = case k.kind when 'proposal' then 'PROPOSED' else 'DISPUTED' end
+           and (m.due_at <= %(now)s) is not true as is_open,
        t.yes, t."no", t.votes, o.percentage_bps, o.threshold_bps, o.passed,
        case when m.state = 'DISPUTED' then m.due_at end as voting_ends_at
 from public.markets as m

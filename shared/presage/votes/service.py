@@ -70,7 +70,7 @@ def vote_on_dispute(call: Call, request: VoteOnDispute) -> DisputeVoted:
 
     Raises:
         NotFoundError: there is no such market.
-        InvalidStateError: it is not DISPUTED.
+        InvalidStateError: it is not DISPUTED, or its three days are over.
         ForbiddenError: the wallet had no stake in the answer.
         ConflictError: it has voted otherwise.
         RateLimitedError: it has tried ten times.
@@ -85,7 +85,7 @@ def get_votes(call: Call, request: MarketPath) -> VotesView:
     Raises:
         NotFoundError: there is no such market.
     """
-    params = {"market_id": request.market_id}
+    params = {"market_id": request.market_id, "now": call.now}
     row = connection.fetch_one(call, _queries["get_votes"], _Standing, params)
     if row is None:
         raise NotFoundError("There is no such market.", field="marketId")

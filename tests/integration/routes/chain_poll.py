@@ -128,9 +128,10 @@ def unvoted(poll: Poll) -> list[Keypair]:
     return holders
 
 
-def disputed(poll: Poll, weights: tuple[int, int]) -> None:
+def disputed(poll: Poll, weights: tuple[int, int]) -> list[Keypair]:
     """As `unvoted`; then the two, of these weights, vote for and against."""
-    for holder, weight, vote in zip(unvoted(poll), weights, ("support", "reject"), strict=True):
+    holders = unvoted(poll)
+    for holder, weight, vote in zip(holders, weights, ("support", "reject"), strict=True):
         wallet = poll.platform.sign_in_with_solana(holder)
         poll.execute(
             "update dispute_weights set weight = %s where market_id = %s and wallet = %s",
@@ -141,6 +142,7 @@ def disputed(poll: Poll, weights: tuple[int, int]) -> None:
         body = {"marketId": str(poll.market_id), "vote": vote}
         cast = poll.platform.call("vote_on_dispute", token=wallet.token, body=body)
         assert cast.status == 200, cast.body
+    return holders
 
 
 def days_are_over(poll: Poll) -> None:

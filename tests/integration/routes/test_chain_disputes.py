@@ -102,3 +102,17 @@ def test_the_programme_only_turns_an_outcome_round(poll: Poll) -> None:
     for outcome in ("VOID", "NO"):
         wrong = _decide(poll, admin, upheld=True, outcome=outcome)
         assert (wrong.status, wrong.body["code"]) == (400, "VALIDATION_FAILED")
+
+
+def test_a_vote_on_chain_after_the_days_does_not_count(poll: Poll) -> None:
+    """The programme takes votes until it is told of the end; the one cast here in time stands."""
+    supporter, _ = disputed(poll, (60, 40))
+    days_are_over(poll)
+    before = poll.sent()
+    _vote_there(poll, supporter, vote=False)
+    poll.hear()
+    poll.monitor()
+    assert poll.sent() == [*before, (FINAL, "sent")]
+    poll.land()
+    # Indexing weighs anew: the holder of YES bought the larger part of what is held.
+    assert poll.account().dispute_agree > 5_000

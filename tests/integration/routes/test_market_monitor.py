@@ -144,7 +144,8 @@ with weighed as (
     insert into dispute_weights values (%(id)s, %(wallet)s, %(weight)s)
 )
 insert into votes (id, market_id, user_id, wallet, kind, vote, created_at)
-values (gen_random_uuid(), %(id)s, %(user)s, %(wallet)s, 'dispute', %(vote)s, %(due)s)
+values (gen_random_uuid(), %(id)s, %(user)s, %(wallet)s, 'dispute', %(vote)s,
+    %(due)s - interval '1 second')
 """
 
 

@@ -288,3 +288,29 @@ def test_sixty_percent_by_weight_puts_a_dispute_before_an_admin(
         body = {"upheld": True, "outcome": "YES", "reason": "The holders are right."}
         decided = platform.call("decide_dispute", token=admin.token, market_id=market, body=body)
         assert decided.data["state"] == "FINALIZED"
+
+
+def test_votes_end_with_the_three_days_and_not_with_the_monitor(
+    platform: Platform, admin: Wallet
+) -> None:
+    market, holders = _disputed(platform, admin, {"early": (0, 50), "late": (50, 0)})
+    platform.advance(3 * DAY - 1)
+    assert _vote(platform, holders["early"], market, "reject").status == 200
+    assert platform.call("get_votes", market_id=market).data["isOpen"] is True
+    platform.advance(1)
+    late = _vote(platform, holders["late"], market, "support")
+    assert (late.status, late.body["details"]["field"]) == (409, "dueAt")
+    with platform.database.connect() as owner:  # one that came in nevertheless does not count
+        owner.execute(
+            "insert into votes (id, market_id, user_id, wallet, kind, vote, created_at)"
+            " select gen_random_uuid(), m.id, %s, %s, 'dispute', true, m.due_at"
+            " from markets as m where m.id = %s",
+            (holders["late"].user_id, holders["late"].address, market),
+        )
+    shown = _votes(platform, market)
+    assert shown["dispute"] == {"support": "0", "reject": "5000"}
+    assert (shown["isOpen"], shown["timeRemainingSeconds"]) == (False, None)
+    platform.deliver("market_monitor")
+    platform.advance(60)
+    assert _state(platform, market) == "FINALIZED"
+    assert _votes(platform, market)["votes"] == 1
