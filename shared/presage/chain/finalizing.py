@@ -52,11 +52,14 @@ def finalize_due(run: Run) -> int:
             try:
                 sent += _finalize(run, row)
             except breaker.OpenError:
+                run.is_cut_short = True
                 return sent  # nothing gets through for anybody, and it was told
             except (PresageError, psycopg.Error) as error:
                 failed.add(row.id)
                 # An outage must not use up the tries after which a human is asked.
-                if not solana_rpc.is_outage(error):
+                if solana_rpc.is_outage(error):
+                    run.skipped.add(str(row.id))
+                else:
                     run.fail(str(row.id), error)
     return sent
 

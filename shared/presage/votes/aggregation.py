@@ -80,11 +80,12 @@ def vote_aggregation(run: Run) -> Outcome:
             after = str(row.id)
             if not run.skips(after):
                 _count(run, row, counts)
-        if len(rows) < MARKETS_PER_LOOK:
-            return Outcome(counts=counts)
+        else:
+            if len(rows) < MARKETS_PER_LOOK:
+                return Outcome(counts=counts)
     # What was counted is not listed again: the next slot's run goes on where this one ends.
-    is_late = run.call.now >= run.slot + CHAIN
-    return Outcome(counts=counts, next_cursor=None if is_late else {"after": after})
+    run.is_cut_short = run.call.now >= run.slot + CHAIN
+    return Outcome(counts=counts, next_cursor=None if run.is_cut_short else {"after": after})
 
 
 def _count(run: Run, row: _OpenVote, counts: dict[str, int]) -> None:
@@ -93,6 +94,7 @@ def _count(run: Run, row: _OpenVote, counts: dict[str, int]) -> None:
     fence = connection.fetch_one(run.call, _queries["claim_tally"], _Fence, key)
     if fence is None:
         counts["busy"] += 1
+        run.skipped.add(str(row.id))
         return
     lease = key | {"fence": fence.fence}
     try:
@@ -103,6 +105,7 @@ def _count(run: Run, row: _OpenVote, counts: dict[str, int]) -> None:
         metrics.count("AggregationFailures")
         if solana_rpc.is_outage(error):  # must not use up the tries after which a human is asked
             counts["unreachable"] += 1
+            run.skipped.add(str(row.id))
         else:
             run.fail(str(row.id), error)
         return

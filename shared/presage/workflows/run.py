@@ -20,7 +20,11 @@ WORK_S = 20.0
 
 @dataclass(kw_only=True)
 class Run:
-    """A claimed slot of a workflow. `waiting` are the items whose dead letters are not due."""
+    """A claimed slot of a workflow. `waiting` are the items whose dead letters are not due.
+
+    `is_cut_short` says that it stopped early and no other slice goes on: what it did not come to is
+    not taken for done.
+    """
 
     id: uuid.UUID
     name: str
@@ -30,6 +34,7 @@ class Run:
     waiting: frozenset[str] = frozenset()
     failures: dict[str, str] = field(default_factory=dict)
     skipped: set[str] = field(default_factory=set)
+    is_cut_short: bool = False
     _began: float = field(default_factory=time.monotonic)
 
     @property

@@ -93,7 +93,8 @@ def begin(call: Call, delivery: Delivery) -> Claim:
 def finish(run: Run, outcome: Outcome) -> Status:
     """Record a run that reached its end, with the items that failed on the way.
 
-    Where nothing is left for another slice, the dead letters that were due are resolved.
+    Where nothing is left, for another slice or a later run, the dead letters that were due are
+    resolved.
     """
     status: Status = "partial" if run.failures else "completed"
     now = clock.now()
@@ -104,7 +105,13 @@ def finish(run: Run, outcome: Outcome) -> Status:
         statements.append((_queries["keep_dead_letters"], None, kept))
     if outcome.next_cursor is None:
         still = [*run.failures, *run.skipped]
-        done = {"workflow": run.name, "began": run.call.now, "still": still, "now": now}
+        done = {
+            "workflow": run.name,
+            "is_whole": not run.is_cut_short,
+            "began": run.call.now,
+            "still": still,
+            "now": now,
+        }
         statements.append((_queries["resolve_dead_letters"], None, done))
     statements.append(
         (

@@ -1,11 +1,17 @@
 """Votes on proposals and disputes: who may, what they weigh, and what they decide."""
 
 import uuid
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from presage import clock
 from presage.adapters import redis
+from presage.votes.aggregation import CHAIN, vote_aggregation
+from presage.workflows import runs
+from presage.workflows.run import Run
 from tests.harness import Answer, Platform, Wallet
 
 DAY = 86_400
@@ -212,6 +218,54 @@ def test_a_failing_count_comes_again_later_and_alone(platform: Platform, trader:
     platform.deliver("vote_aggregation")
     platform.advance(60)
     assert _state(platform, markets[0]) == "APPROVED"
+
+
+@dataclass(kw_only=True)
+class Hurried(Run):
+    """A run whose time is up after so many looks at it."""
+
+    looks: int
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether that was the last."""
+        self.looks -= 1
+        return self.looks < 0
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_what_a_slice_does_not_come_to_is_left_for_another(
+    platform: Platform, trader: Wallet, *, is_late: bool
+) -> None:
+    markets = sorted(platform.proposed_market(trader) for _ in range(2))
+    for market in markets:
+        _many(platform, market, 10, 0)
+    platform.dead_letter("vote_aggregation", markets[1])
+    platform.advance(301)
+
+    def aggregate(looks: int) -> tuple[Any, int]:
+        now = clock.now()
+        run = Hurried(
+            id=uuid.uuid4(),
+            name="vote_aggregation",
+            slot=now - CHAIN if is_late else now - timedelta(minutes=1),
+            call=platform.as_zone("worker"),
+            looks=looks,
+        )
+        outcome = vote_aggregation(run)
+        runs.finish(run, outcome)
+        return outcome.next_cursor, outcome.counts["counted"]
+
+    def letter() -> Any:
+        with platform.database.connect() as owner:
+            return owner.execute("select status from dead_letters").fetchone()
+
+    # The second market's turn does not come: it is no answer that the page was short.
+    assert aggregate(2) == (None if is_late else {"after": markets[0]}, 1)
+    assert letter() == ("pending",)
+    assert aggregate(9) == (None, 1)
+    assert letter() == ("resolved",)
+    assert [_state(platform, market) for market in markets] == ["APPROVED"] * 2
 
 
 def _disputed(

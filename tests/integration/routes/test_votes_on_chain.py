@@ -193,6 +193,33 @@ def test_an_outage_does_not_keep_a_due_market(poll: Poll, monkeypatch: pytest.Mo
     assert poll.sent() == [*before, (FINAL, "sent")]
 
 
+@pytest.mark.parametrize("workflow", ["vote_aggregation", "market_monitor"])
+def test_an_outage_settles_no_dead_letter(
+    poll: Poll, workflow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither while the node fails nor while it is left alone; what is done then, does."""
+    monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0.0)
+    if workflow == "vote_aggregation":
+        poll.cast(10, 0)
+    else:
+        disputed(poll, (60, 40))
+        poll.platform.advance(3 * DAY)
+    before = poll.sent()
+    poll.platform.dead_letter(workflow, str(poll.market_id))
+
+    def run() -> list[tuple[str]]:
+        poll.platform.advance(20 * 60)
+        assert poll.platform.deliver(workflow).status == 200
+        return poll.select("select status from dead_letters where item = %s::text")
+
+    poll.cluster.control("faults", status=503)
+    assert [run() for _ in range(4)] == [[("pending",)]] * 4
+    poll.cluster.control("faults")
+    _close_breaker()
+    assert run() == [("resolved",)]
+    assert len(poll.sent()) == len(before) + 1
+
+
 def test_a_tally_that_never_landed_is_sent_again(poll: Poll) -> None:
     poll.cast(5, 5)
     poll.cluster.control("faults", drop=-1)
