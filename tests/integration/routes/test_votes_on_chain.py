@@ -85,6 +85,21 @@ def test_only_the_programmes_admin_approves(poll: Poll) -> None:
     assert (poll.sent()[1:], poll.state()) == ([(APPROVAL, "finalized")], "APPROVED")
 
 
+def test_without_a_key_votes_are_counted_and_nothing_is_sent(
+    poll: Poll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll.cast(10, 0)
+    with monkeypatch.context() as patch:
+        patch.setenv("SOLANA_AUTHORITY_KEY", "")
+        for _ in range(3):
+            poll.count()
+    assert poll.sent() == []
+    assert poll.results() == [(10, 0, 10_000, True, None, False)]
+    assert poll.select("select error from dead_letters where item = %s::text") == []
+    poll.count()
+    assert poll.sent() == [(TALLY, "sent")]
+
+
 def _vote_there(poll: Poll, wallet: Keypair, market: Pubkey, *, vote: bool) -> None:
     """A vote on chain."""
     record = programme.vote_address(market, wallet.pubkey(), programme.VoteType.PROPOSAL)
