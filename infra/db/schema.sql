@@ -414,6 +414,16 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.answer_escalation(p_subject text, p_resolution text, p_now timestamp with time zone) RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$
+    update public.escalations as e
+    set status = 'resolved', resolution = p_resolution, resolved_at = p_now,
+        resolved_by = public.actor_id()
+    where e.kind = 'resolution' and e.subject = p_subject and e.status = 'open'
+$$;
+
 CREATE FUNCTION public.apply_tick_changes(p_limit integer, p_now timestamp with time zone) RETURNS TABLE(looked_at integer, changed uuid[])
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -1722,10 +1732,8 @@ begin
     end if;
     update public.markets as m set dispute_upheld = p_upheld, updated_at = p_now
     where m.id = p_market_id;
-    update public.escalations as e
-    set status = 'resolved', resolution = coalesce(p_reason, 'The dispute is decided.'),
-        resolved_at = p_now, resolved_by = public.actor_id()
-    where e.kind = 'resolution' and e.subject = 'dispute:' || p_market_id and e.status = 'open';
+    perform public.answer_escalation(
+        'dispute:' || p_market_id, coalesce(p_reason, 'The dispute is decided.'), p_now);
     insert into public.audit_log
         (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
     values (
@@ -4589,6 +4597,11 @@ begin
         v_actor, p_action, 'market', p_market_id::text, p_request_id, p_ip,
         jsonb_build_object('from', p_from, 'to', p_to, 'reason', p_reason) || p_changes, p_now
     );
+    if p_from in ('ACTIVE', 'DISPUTED') then
+        perform public.answer_escalation(
+            case p_from when 'DISPUTED' then 'dispute:' else '' end || p_market_id,
+            coalesce(p_reason, format('The market is %s.', p_to)), p_now);
+    end if;
 end;
 $$;
 
@@ -8427,6 +8440,8 @@ GRANT ALL ON FUNCTION public.amend_order(p_order_id uuid, p_size_lots bigint, p_
 
 REVOKE ALL ON FUNCTION public.announce_tick_changes(p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.announce_tick_changes(p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.answer_escalation(p_subject text, p_resolution text, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.apply_tick_changes(p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.apply_tick_changes(p_limit integer, p_now timestamp with time zone) TO presage_worker;

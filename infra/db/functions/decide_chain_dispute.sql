@@ -30,10 +30,8 @@ begin
     end if;
     update public.markets as m set dispute_upheld = p_upheld, updated_at = p_now
     where m.id = p_market_id;
-    update public.escalations as e
-    set status = 'resolved', resolution = coalesce(p_reason, 'The dispute is decided.'),
-        resolved_at = p_now, resolved_by = public.actor_id()
-    where e.kind = 'resolution' and e.subject = 'dispute:' || p_market_id and e.status = 'open';
+    perform public.answer_escalation(
+        'dispute:' || p_market_id, coalesce(p_reason, 'The dispute is decided.'), p_now);
     insert into public.audit_log
         (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
     values (

@@ -1,5 +1,6 @@
 -- Why: every change of a market's state is told in three places, with the change: its history, the
--- outbox and the audit log. The caller has locked and updated the market.
+-- outbox and the audit log. It also answers what humans were asked about the state that is left: how
+-- an active market ends, or a dispute. The caller has locked and updated the market.
 create or replace function public.record_move(
     p_market_id uuid, p_action text, p_from text, p_to text, p_reason text, p_changes jsonb,
     p_request_id text, p_ip text, p_now timestamptz
@@ -23,6 +24,11 @@ begin
         v_actor, p_action, 'market', p_market_id::text, p_request_id, p_ip,
         jsonb_build_object('from', p_from, 'to', p_to, 'reason', p_reason) || p_changes, p_now
     );
+    if p_from in ('ACTIVE', 'DISPUTED') then
+        perform public.answer_escalation(
+            case p_from when 'DISPUTED' then 'dispute:' else '' end || p_market_id,
+            coalesce(p_reason, format('The market is %s.', p_to)), p_now);
+    end if;
 end;
 $$;
 revoke execute on function public.record_move(

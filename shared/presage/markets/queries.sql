@@ -352,8 +352,9 @@ select decision, percentage_bps, turnout_bps
 from public.conclude_dispute(%(market_id)s, %(request_id)s, %(ip)s, %(now)s);
 
 -- name: list_waiting_markets
--- Markets that should have moved: by us (overdue, and no human was asked), or that nothing has moved
--- for long (a dispute to decide, a close without an outcome). Those that we owe come first.
+-- Markets that should have moved: by us (overdue, and no human is asked: one who has answered without
+-- deciding is told), or that nothing has moved for long (a dispute to decide, a close without an
+-- outcome). Those that we owe come first.
 select w.id, w.slug, w.state, w.is_overdue
 from (
     select m.id, m.slug, m.state, true as is_overdue, m.due_at as since
@@ -361,7 +362,8 @@ from (
     where m.due_at <= %(now)s::timestamptz - make_interval(secs => %(overdue_s)s)
       and not (m.state = 'DISPUTED' and exists (
           select from public.escalations as e
-          where e.kind = 'resolution' and e.subject = 'dispute:' || m.id))
+          where e.kind = 'resolution' and e.subject = 'dispute:' || m.id
+            and e.status = 'open'))
     union all
     select m.id, m.slug, m.state, false, m.disputed_at
     from public.markets as m
@@ -369,7 +371,8 @@ from (
       and m.disputed_at <= %(now)s::timestamptz - make_interval(secs => %(stuck_s)s)
       and exists (
           select from public.escalations as e
-          where e.kind = 'resolution' and e.subject = 'dispute:' || m.id)
+          where e.kind = 'resolution' and e.subject = 'dispute:' || m.id
+            and e.status = 'open')
     union all
     select m.id, m.slug, m.state, false, m.closes_at
     from public.markets as m

@@ -53,6 +53,7 @@ def test_votes_that_are_indexed_late_still_end_it(poll: Poll) -> None:
     assert poll.sent() == [*before, (FINAL, "sent")]
     poll.land()
     assert (poll.account().dispute_agree, poll.state()) == (10_000, "FINALIZED")
+    assert _asked(poll) == [("resolved", "The chain says so.")]
 
 
 @pytest.mark.parametrize(

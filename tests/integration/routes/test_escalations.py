@@ -193,6 +193,24 @@ def test_a_markets_escalation_shows_its_facts(platform: Platform, admin: Wallet)
     )
 
 
+def test_what_was_asked_of_a_market_is_answered_by_its_move(
+    platform: Platform, admin: Wallet
+) -> None:
+    market = platform.active_market(admin, admin)
+    escalations.open_for_market(platform.as_zone("worker"), UUID(market), "No tick.", {})
+    own = {"kind": "resolution", "marketId": market, "title": "Why", "reason": "Not this."}
+    assert platform.call("create_escalation", token=admin.token, body=own).status == 201
+    platform.advance(86_400)
+    body = {"outcome": "NO", "reason": "By the newspaper."}
+    moved = platform.call("resolve_market", token=admin.token, market_id=market, body=body)
+    assert moved.status == 200, moved.body
+    assert [one["title"] for one in _open(platform, admin)] == ["Why"]
+    shown = platform.call("list_escalations", token=admin.token, query={"status": "resolved"}).data
+    assert [(one["reason"], one["resolution"]) for one in shown] == [
+        ("No tick.", "By the newspaper.")
+    ]
+
+
 def test_an_admin_brings_a_question_before_the_others(platform: Platform, admin: Wallet) -> None:
     other = platform.sign_in()
     platform.call("update_user", token=admin.token, user_id=other.user_id, body={"role": "admin"})

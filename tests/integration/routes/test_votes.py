@@ -13,6 +13,7 @@ from presage.votes.aggregation import CHAIN, vote_aggregation
 from presage.workflows import runs
 from presage.workflows.run import Run
 from tests.harness import Answer, Platform, Wallet
+from tests.integration.routes.conftest import ADMIN_KEY
 
 DAY = 86_400
 
@@ -342,6 +343,33 @@ def test_sixty_percent_by_weight_puts_a_dispute_before_an_admin(
         body = {"upheld": True, "outcome": "YES", "reason": "The holders are right."}
         decided = platform.call("decide_dispute", token=admin.token, market_id=market, body=body)
         assert decided.data["state"] == "FINALIZED"
+        assert _asked(platform) == [("resolved", "The holders are right.", admin.user_id)]
+
+
+def _asked(platform: Platform) -> list[tuple[Any, ...]]:
+    with platform.database.connect() as owner:
+        return owner.execute("select status, resolution, resolved_by from escalations").fetchall()
+
+
+def test_an_answer_that_decides_nothing_is_told(platform: Platform, admin: Wallet) -> None:
+    market, holders = _disputed(platform, admin, {"for": (60, 0), "against": (0, 40)})
+    _vote(platform, holders["for"], market, "support")
+    platform.advance(3 * DAY)
+    platform.deliver("market_monitor")
+
+    def alerts() -> list[tuple[Any, ...]]:
+        platform.advance(11 * 60)
+        assert platform.deliver("market_monitor").status == 200
+        with platform.database.connect() as owner:
+            return owner.execute("select type from ops_alerts").fetchall()
+
+    assert alerts() == []  # somebody is asked
+    admin = platform.sign_in(ADMIN_KEY)
+    [asked] = platform.call("list_escalations", token=admin.token).data
+    body = {"resolution": "I will look at it."}
+    platform.call("resolve_escalation", token=admin.token, body=body, escalation_id=asked["id"])
+    assert alerts() == [("transition_overdue",)]
+    assert _state(platform, market) == "DISPUTED"
 
 
 def test_votes_end_with_the_three_days_and_not_with_the_monitor(
