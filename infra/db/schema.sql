@@ -688,6 +688,7 @@ declare
     v_wallet text;
     v_state  text;
     v_due_at timestamptz;
+    v_now    timestamptz;
     v_vote   public.votes;
 begin
     select u.address into v_wallet from public.users as u where u.id = v_actor;
@@ -699,10 +700,12 @@ begin
     if not found then
         raise exception using errcode = 'PR404', column = 'market_id',
             message = 'there is no such market';
-    elsif v_state <> (case p_kind when 'proposal' then 'PROPOSED' else 'DISPUTED' end) then
+    end if;
+    v_now := public.effective_now(p_now);
+    if v_state <> (case p_kind when 'proposal' then 'PROPOSED' else 'DISPUTED' end) then
         raise exception using errcode = 'PR410', column = 'state',
             message = format('a market that is %s takes no votes on a %s', v_state, p_kind);
-    elsif p_kind = 'dispute' and v_due_at <= public.effective_now(p_now) then
+    elsif p_kind = 'dispute' and v_due_at <= v_now then
         raise exception using errcode = 'PR410', column = 'due_at',
             message = 'the dispute''s three days of votes are over';
     elsif p_kind = 'dispute' and not exists (
@@ -714,7 +717,7 @@ begin
     end if;
 
     insert into public.votes as v (id, market_id, user_id, wallet, kind, vote, created_at)
-    values (p_vote_id, p_market_id, v_actor, v_wallet, p_kind, p_vote, p_now)
+    values (p_vote_id, p_market_id, v_actor, v_wallet, p_kind, p_vote, v_now)
     on conflict on constraint votes_are_cast_once do update
         set attempts = least(v.attempts + 1, c_most_tries + 1)
     returning v.* into v_vote;
@@ -722,7 +725,7 @@ begin
         insert into public.audit_log
             (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
         values (v_actor, 'cast_vote', 'market', p_market_id::text, p_request_id, p_ip,
-                jsonb_build_object('kind', p_kind, 'vote', p_vote), p_now);
+                jsonb_build_object('kind', p_kind, 'vote', p_vote), v_now);
     end if;
     return query select v_vote.id, t.yes, t.no,
         case when v_vote.id = p_vote_id then 'cast'
@@ -4614,6 +4617,7 @@ declare
     v_tally  record;
     v_result record;
     v_told   record;
+    v_at     timestamptz := p_now;
 begin
     select m.* into strict v_market from public.markets as m where m.id = p_market_id
     for no key update;
@@ -4628,6 +4632,7 @@ begin
             message = format('the market is %s', v_market.state);
     end if;
     if v_market.venue = 'native' then
+        v_at := public.effective_now(p_now);
         select * into strict v_tally from public.market_tally(p_market_id, p_kind);
     else
         select p_yes as yes, p_no as no, p_votes as votes into strict v_tally;
@@ -4635,8 +4640,8 @@ begin
     select * into strict v_result
     from public.vote_outcome(p_kind, v_tally.yes, v_tally.no, v_tally.votes);
     update public.vote_tallies as t
-    set told_yes = v_tally.yes, told_no = v_tally.no, told_at = p_now, failures = 0, next_attempt_at = null,
-        leased_until = null
+    set told_yes = v_tally.yes, told_no = v_tally.no, told_at = v_at, failures = 0,
+        next_attempt_at = null, leased_until = null
     where t.market_id = p_market_id and t.kind = p_kind;
     if (v_tally.yes, v_tally.no) = (v_told.told_yes, v_told.told_no) and p_signature is null then
         return query select false, v_result.passed;
@@ -7860,6 +7865,8 @@ CREATE INDEX chain_transactions_due ON public.chain_transactions USING btree (ne
 
 CREATE UNIQUE INDEX chain_transactions_live_once ON public.chain_transactions USING btree (purpose, market_id) NULLS NOT DISTINCT WHERE (status = ANY (ARRAY['built'::text, 'sent'::text, 'confirmed'::text]));
 
+CREATE INDEX chain_transactions_of_market ON public.chain_transactions USING btree (market_id, purpose, updated_at);
+
 CREATE INDEX chain_votes_of_wallet ON public.chain_votes USING btree (wallet, voted_at, market, kind);
 
 CREATE INDEX comments_by_market ON public.comments USING btree (market_id, id);
@@ -7946,7 +7953,7 @@ CREATE INDEX markets_due ON public.markets USING btree (due_at, id) WHERE (due_a
 
 CREATE INDEX markets_settled_by_time ON public.markets USING btree (settled_at) WHERE (settled_at IS NOT NULL);
 
-CREATE INDEX markets_unsettled ON public.markets USING btree (finalized_at) WHERE ((state = 'FINALIZED'::text) AND (settled_at IS NULL));
+CREATE INDEX markets_unsettled ON public.markets USING btree (finalized_at) WHERE ((state = 'FINALIZED'::text) AND (venue = 'native'::text) AND (settled_at IS NULL));
 
 CREATE INDEX news_items_by_time ON public.news_items USING btree (published_at DESC, id DESC);
 
@@ -8019,6 +8026,8 @@ CREATE INDEX users_newest_first ON public.users USING btree (created_at DESC, id
 CREATE UNIQUE INDEX users_own_their_email_alone ON public.users USING btree (lower(email));
 
 CREATE INDEX users_super_admins ON public.users USING btree (id) WHERE (role = 'super_admin'::text);
+
+CREATE INDEX votes_by_time ON public.votes USING btree (market_id, kind, created_at);
 
 CREATE INDEX votes_of_user ON public.votes USING btree (user_id, created_at DESC);
 
@@ -8975,7 +8984,7 @@ GRANT SELECT ON TABLE public.chain_trades TO presage_admin;
 GRANT SELECT ON TABLE public.chain_trades TO presage_worker;
 
 GRANT SELECT ON TABLE public.chain_transactions TO presage_admin;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.chain_transactions TO presage_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.chain_transactions TO presage_worker;
 
 GRANT SELECT ON TABLE public.chain_votes TO presage_api;
 GRANT SELECT ON TABLE public.chain_votes TO presage_admin;

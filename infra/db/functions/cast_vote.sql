@@ -1,8 +1,9 @@
 -- Why: one vote a wallet, market and kind, whatever comes at once; ten tries a user and market. The
 -- market's share lock lets votes pass each other and keeps its state while one is cast. A repeat
 -- answers the first vote's row; what it means (the same, another, too often) is `decision`, since a
--- raise would take the count of tries back. A dispute's days are tested here, by the later of p_now
--- and the clock: nobody votes after them because the monitor was late.
+-- raise would take the count of tries back. A vote's time is the later of p_now and the clock, under
+-- the lock: one that is not in a count is later than it. A dispute's days are tested by it: nobody
+-- votes after them because the monitor was late.
 -- Raises PR401, PR403 (no stake in the dispute), PR404, PR410 (not open to votes, or not any more).
 create or replace function public.cast_vote(
     p_market_id uuid, p_kind text, p_vote boolean, p_vote_id uuid,
@@ -16,6 +17,7 @@ declare
     v_wallet text;
     v_state  text;
     v_due_at timestamptz;
+    v_now    timestamptz;
     v_vote   public.votes;
 begin
     select u.address into v_wallet from public.users as u where u.id = v_actor;
@@ -27,10 +29,12 @@ begin
     if not found then
         raise exception using errcode = 'PR404', column = 'market_id',
             message = 'there is no such market';
-    elsif v_state <> (case p_kind when 'proposal' then 'PROPOSED' else 'DISPUTED' end) then
+    end if;
+    v_now := public.effective_now(p_now);
+    if v_state <> (case p_kind when 'proposal' then 'PROPOSED' else 'DISPUTED' end) then
         raise exception using errcode = 'PR410', column = 'state',
             message = format('a market that is %s takes no votes on a %s', v_state, p_kind);
-    elsif p_kind = 'dispute' and v_due_at <= public.effective_now(p_now) then
+    elsif p_kind = 'dispute' and v_due_at <= v_now then
         raise exception using errcode = 'PR410', column = 'due_at',
             message = 'the dispute''s three days of votes are over';
     elsif p_kind = 'dispute' and not exists (
@@ -42,7 +46,7 @@ begin
     end if;
 
     insert into public.votes as v (id, market_id, user_id, wallet, kind, vote, created_at)
-    values (p_vote_id, p_market_id, v_actor, v_wallet, p_kind, p_vote, p_now)
+    values (p_vote_id, p_market_id, v_actor, v_wallet, p_kind, p_vote, v_now)
     on conflict on constraint votes_are_cast_once do update
         set attempts = least(v.attempts + 1, c_most_tries + 1)
     returning v.* into v_vote;
@@ -50,7 +54,7 @@ begin
         insert into public.audit_log
             (actor_id, action, resource, resource_id, request_id, ip, changes, created_at)
         values (v_actor, 'cast_vote', 'market', p_market_id::text, p_request_id, p_ip,
-                jsonb_build_object('kind', p_kind, 'vote', p_vote), p_now);
+                jsonb_build_object('kind', p_kind, 'vote', p_vote), v_now);
     end if;
     return query select v_vote.id, t.yes, t.no,
         case when v_vote.id = p_vote_id then 'cast'

@@ -2,6 +2,7 @@
 -- transaction. Only the holder of the lease writes: p_fence is the token it was given. A native
 -- market's votes are counted here, under its lock; a Solana market's were counted before its
 -- transaction was signed, and come with it (p_signature is null where nothing was sent).
+-- told_at is when the votes were counted: p_now for those that come counted.
 -- A tally that was told already leaves no row. Raises PR409 (the lease is another's), PR410.
 create or replace function public.record_tally(
     p_market_id uuid, p_kind text, p_fence bigint, p_yes numeric, p_no numeric, p_votes bigint,
@@ -14,6 +15,7 @@ declare
     v_tally  record;
     v_result record;
     v_told   record;
+    v_at     timestamptz := p_now;
 begin
     select m.* into strict v_market from public.markets as m where m.id = p_market_id
     for no key update;
@@ -28,6 +30,7 @@ begin
             message = format('the market is %s', v_market.state);
     end if;
     if v_market.venue = 'native' then
+        v_at := public.effective_now(p_now);
         select * into strict v_tally from public.market_tally(p_market_id, p_kind);
     else
         select p_yes as yes, p_no as no, p_votes as votes into strict v_tally;
@@ -35,8 +38,8 @@ begin
     select * into strict v_result
     from public.vote_outcome(p_kind, v_tally.yes, v_tally.no, v_tally.votes);
     update public.vote_tallies as t
-    set told_yes = v_tally.yes, told_no = v_tally.no, told_at = p_now, failures = 0, next_attempt_at = null,
-        leased_until = null
+    set told_yes = v_tally.yes, told_no = v_tally.no, told_at = v_at, failures = 0,
+        next_attempt_at = null, leased_until = null
     where t.market_id = p_market_id and t.kind = p_kind;
     if (v_tally.yes, v_tally.no) = (v_told.told_yes, v_told.told_no) and p_signature is null then
         return query select false, v_result.passed;

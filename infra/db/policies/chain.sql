@@ -17,6 +17,7 @@ grant insert, update on public.vote_tallies, public.chain_transactions, public.c
     to presage_worker;
 grant insert on public.aggregation_results, public.discrepancies to presage_worker;
 grant insert, update, delete on public.chain_incomplete to presage_worker;
+grant delete on public.chain_transactions to presage_worker;
 grant insert on public.chain_events to presage_worker;
 -- Health tells when the chain was last looked at.
 grant select on public.chain_cursors to presage_api;

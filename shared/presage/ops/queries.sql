@@ -112,6 +112,14 @@ delete from public.unsigned_transactions where message_hash in (
     where created_at < %(now)s::timestamptz - interval '1 day' limit %(limit)s
 );
 
+-- name: clean_chain_transactions
+-- What we signed and what was over 90 days ago; the count that it told keeps its signature.
+delete from public.chain_transactions where id in (
+    select id from public.chain_transactions
+    where status in ('finalized', 'expired', 'failed')
+      and updated_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
+);
+
 -- name: clean_workflow_runs
 -- Runs over 30 days old.
 delete from public.workflow_runs where id in (

@@ -29,6 +29,7 @@ _CLEANINGS = (
     "clean_ws_tickets",
     "clean_login_attempts",
     "clean_unsigned_transactions",
+    "clean_chain_transactions",
     "clean_workflow_runs",
     "clean_outbox",
     "clean_price_feeds",

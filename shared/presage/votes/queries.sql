@@ -24,35 +24,43 @@ where m.id = %(market_id)s;
 -- A proposal on Solana is told to the chain, which is asked again when the chain has not got it a
 -- quarter of an hour later, and approved once the chain has it, where the platform is its admin.
 with open as materialized (
-    -- Most proposals have no vote at all: they cost a look at an index and no count.
-    select m.id, m.venue, m.state
+    -- Most proposals have no vote at all, most others none that is new: they cost a look at an index
+    -- and no count. Here votes and counts have their times under the market's lock, and five seconds
+    -- are for clocks that differ; the chain's votes come when they come.
+    select m.id, m.venue, k.kind
     from public.markets as m
+    cross join lateral (
+        select case m.state when 'PROPOSED' then 'proposal' else 'dispute' end as kind) as k
+    left join public.vote_tallies as l on l.market_id = m.id and l.kind = k.kind
     where m.state in ('PROPOSED', 'DISPUTED')
       and (%(after)s::uuid is null or m.id > %(after)s)
-      and (exists (select from public.votes as v where v.market_id = m.id)
+      and (exists (
+               select from public.votes as v
+               where v.market_id = m.id and v.kind = k.kind
+                 and v.created_at > case m.venue
+                     when 'native' then coalesce(l.told_at - interval '5 seconds', '-infinity')
+                     else '-infinity' end)
            or (m.venue = 'solana' and exists (
                select from public.chain_markets as c
                join public.chain_votes as v on v.market = c.market
                where c.market_id = m.id)))
 )
-select m.id, m.venue, k.kind, t.yes, t."no", t.votes, c.address,
+select m.id, m.venue, m.kind, t.yes, t."no", t.votes, c.address,
        o.passed and (t.yes, t."no") is not distinct from (c.likes, c.dislikes) as is_told,
        (select min(v.created_at)
         from public.votes as v
-        where v.market_id = m.id and v.kind = k.kind
+        where v.market_id = m.id and v.kind = m.kind
           and v.created_at > coalesce(l.told_at, '-infinity')) as waiting_since
 from open as m
-cross join lateral (
-    select case m.state when 'PROPOSED' then 'proposal' else 'dispute' end as kind) as k
-left join public.vote_tallies as l on l.market_id = m.id and l.kind = k.kind
+left join public.vote_tallies as l on l.market_id = m.id and l.kind = m.kind
 left join public.chain_markets as c on c.market_id = m.id and m.venue = 'solana'
-cross join lateral public.market_tally(m.id, k.kind) as t
-cross join lateral public.vote_outcome(k.kind, t.yes, t."no", t.votes) as o
+cross join lateral public.market_tally(m.id, m.kind) as t
+cross join lateral public.vote_outcome(m.kind, t.yes, t."no", t.votes) as o
 where (m.venue = 'native' or c.market is not null)
   and t.votes > 0
   and coalesce(l.next_attempt_at <= %(now)s, true)
   and case
-      when m.venue = 'native' or k.kind = 'dispute'
+      when m.venue = 'native' or m.kind = 'dispute'
           then (t.yes, t."no") is distinct from (l.told_yes, l.told_no)
       when exists (
           select from public.chain_transactions as x

@@ -3,24 +3,18 @@
 import random
 import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
-import presage
 from infra.bench.due_markets import add_markets
 from presage import clock
-from presage.db.queries import Queries
 from tests.harness import NOON_MS, Platform
+from tests.plans import nodes, plan, scanned
 from tests.proxy import FlushCounter
 
-DOMAINS = Path(presage.__file__).parent
 MARKETS, DUE = 100_000, 100
 GOAL_S = 5
 FILES = {
@@ -39,35 +33,14 @@ def _fill(platform: Platform, markets: int) -> None:
         add_markets(owner, markets, DUE, clock.now())
 
 
-def _plan(connection: psycopg.Connection, name: str) -> dict[str, Any]:
-    statement = Queries(DOMAINS / FILES[name] / "queries.sql")[name].sql.rstrip(";\n ")
-    told = ASKED | {"now": clock.now()}
-    row = connection.execute(
-        f"explain (analyze, buffers, format json) {statement}".encode(), told
-    ).fetchone()
-    assert row is not None
-    plan: dict[str, Any] = row[0][0]["Plan"]
-    return plan
-
-
-def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for below in plan.get("Plans", []):
-        yield from _nodes(below)
-
-
 def _is_found_by_index(platform: Platform) -> None:
     """None of the monitor's lists scans the markets; what is due is found by when it is."""
     with platform.database.connect("presage_worker") as worker:
-        worker.prepare_threshold = None  # as the handlers do: planned for the values at hand
-        for name in FILES:
-            plan = _plan(worker, name)
-            scanned = {
-                node["Relation Name"] for node in _nodes(plan) if node["Node Type"] == "Seq Scan"
-            }
-            assert "markets" not in scanned, name
-            assert "markets_due" in {node.get("Index Name") for node in _nodes(plan)}, name
-            assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < MOST_BLOCKS, name
+        for name, domain in FILES.items():
+            root = plan(worker, domain, name, ASKED | {"now": clock.now()})
+            assert "markets" not in scanned(root), name
+            assert "markets_due" in {node.get("Index Name") for node in nodes(root)}, name
+            assert root["Shared Hit Blocks"] + root["Shared Read Blocks"] < MOST_BLOCKS, name
 
 
 def _one_run_moves_them(platform: Platform, markets: int) -> None:
