@@ -4608,7 +4608,7 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.record_tally(p_market_id uuid, p_kind text, p_fence bigint, p_yes numeric, p_no numeric, p_votes bigint, p_purpose text, p_signature text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(changed boolean, passed boolean)
+CREATE FUNCTION public.record_tally(p_market_id uuid, p_kind text, p_fence bigint, p_yes numeric, p_no numeric, p_votes bigint, p_is_sent boolean, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(changed boolean, passed boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -4643,14 +4643,17 @@ begin
     set told_yes = v_tally.yes, told_no = v_tally.no, told_at = v_at, failures = 0,
         next_attempt_at = null, leased_until = null
     where t.market_id = p_market_id and t.kind = p_kind;
-    if (v_tally.yes, v_tally.no) = (v_told.told_yes, v_told.told_no) and p_signature is null then
+    if p_is_sent then
+        return query select true, v_result.passed;
+        return;
+    elsif (v_tally.yes, v_tally.no) = (v_told.told_yes, v_told.told_no) then
         return query select false, v_result.passed;
         return;
     end if;
     insert into public.aggregation_results
-        (market_id, kind, yes, no, percentage_bps, passed, purpose, signature, created_at)
+        (market_id, kind, yes, no, percentage_bps, passed, created_at)
     values (p_market_id, p_kind, v_tally.yes, v_tally.no, v_result.percentage_bps, v_result.passed,
-            p_purpose, p_signature, p_now);
+            p_now);
     if v_market.venue = 'native' and p_kind = 'proposal' and v_result.passed then
         perform public.move_market(p_market_id, 'APPROVED',
             format('%s of %s votes', v_tally.yes, v_tally.yes + v_tally.no), null, null, null, null,
@@ -8758,8 +8761,8 @@ REVOKE ALL ON FUNCTION public.readable_user(p_wallet text, p_as_admin boolean) F
 
 REVOKE ALL ON FUNCTION public.record_move(p_market_id uuid, p_action text, p_from text, p_to text, p_reason text, p_changes jsonb, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.record_tally(p_market_id uuid, p_kind text, p_fence bigint, p_yes numeric, p_no numeric, p_votes bigint, p_purpose text, p_signature text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.record_tally(p_market_id uuid, p_kind text, p_fence bigint, p_yes numeric, p_no numeric, p_votes bigint, p_purpose text, p_signature text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_worker;
+REVOKE ALL ON FUNCTION public.record_tally(p_market_id uuid, p_kind text, p_fence bigint, p_yes numeric, p_no numeric, p_votes bigint, p_is_sent boolean, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.record_tally(p_market_id uuid, p_kind text, p_fence bigint, p_yes numeric, p_no numeric, p_votes bigint, p_is_sent boolean, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.record_trades(p_market_id uuid, p_outcome smallint, p_first_bps integer, p_last_bps integer, p_volume_micros bigint, p_volume_lots bigint, p_trades integer, p_new_traders integer, p_now timestamp with time zone) FROM PUBLIC;
 

@@ -1,12 +1,12 @@
 -- Why: what was counted, what it comes to and, on a native market, the move that follows are one
 -- transaction. Only the holder of the lease writes: p_fence is the token it was given. A native
 -- market's votes are counted here, under its lock; a Solana market's were counted before its
--- transaction was signed, and come with it (p_signature is null where nothing was sent).
+-- transaction was signed, which has left the row already (p_is_sent).
 -- told_at is when the votes were counted: p_now for those that come counted.
 -- A tally that was told already leaves no row. Raises PR409 (the lease is another's), PR410.
 create or replace function public.record_tally(
     p_market_id uuid, p_kind text, p_fence bigint, p_yes numeric, p_no numeric, p_votes bigint,
-    p_purpose text, p_signature text, p_request_id text, p_ip text, p_now timestamptz
+    p_is_sent boolean, p_request_id text, p_ip text, p_now timestamptz
 ) returns table (changed boolean, passed boolean)
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -41,14 +41,17 @@ begin
     set told_yes = v_tally.yes, told_no = v_tally.no, told_at = v_at, failures = 0,
         next_attempt_at = null, leased_until = null
     where t.market_id = p_market_id and t.kind = p_kind;
-    if (v_tally.yes, v_tally.no) = (v_told.told_yes, v_told.told_no) and p_signature is null then
+    if p_is_sent then
+        return query select true, v_result.passed;
+        return;
+    elsif (v_tally.yes, v_tally.no) = (v_told.told_yes, v_told.told_no) then
         return query select false, v_result.passed;
         return;
     end if;
     insert into public.aggregation_results
-        (market_id, kind, yes, no, percentage_bps, passed, purpose, signature, created_at)
+        (market_id, kind, yes, no, percentage_bps, passed, created_at)
     values (p_market_id, p_kind, v_tally.yes, v_tally.no, v_result.percentage_bps, v_result.passed,
-            p_purpose, p_signature, p_now);
+            p_now);
     if v_market.venue = 'native' and p_kind = 'proposal' and v_result.passed then
         perform public.move_market(p_market_id, 'APPROVED',
             format('%s of %s votes', v_tally.yes, v_tally.yes + v_tally.no), null, null, null, null,

@@ -12,6 +12,7 @@ import psycopg
 
 from presage.adapters import breaker, solana_rpc
 from presage.chain import moves
+from presage.chain.sending import Counted
 from presage.db import connection
 from presage.db.queries import beside
 from presage.errors import PresageError
@@ -30,6 +31,7 @@ class _Due:
     state: str
     yes: Decimal
     no: Decimal
+    votes: int
     is_upheld: bool | None
 
 
@@ -68,7 +70,7 @@ def _finalize(run: Run, row: _Due) -> bool:
     """Finalize one market; False where nobody voted on its dispute, which a human has to decide."""
     market = moves.OnChain(row.id, row.address)
     if row.state != "DISPUTED":
-        moves.finalize(run.call, market, None)
+        moves.finalize(run.call, market)
         return True
     total = row.yes + row.no
     if total:
@@ -82,13 +84,6 @@ def _finalize(run: Run, row: _Due) -> bool:
             "Nobody voted, and the programme takes no empty vote: uphold or refuse the dispute.",
         )
         return False
-    transaction = moves.finalize(run.call, market, (agree, _WHOLE_BPS - agree))
-    params = {
-        "market_id": row.id,
-        "yes": row.yes,
-        "no": row.no,
-        "signature": transaction.signature,
-        "now": run.call.now,
-    }
-    connection.run(run.call, [(_queries["keep_dispute_result"], None, params)])
+    counted = Counted("dispute", row.yes, row.no, row.votes)
+    moves.finalize(run.call, market, (agree, _WHOLE_BPS - agree), counted)
     return True

@@ -7,7 +7,7 @@ from solders.pubkey import Pubkey
 
 from presage.call import Call
 from presage.chain import instructions, sending
-from presage.chain.sending import ChainTransaction
+from presage.chain.sending import ChainTransaction, Counted
 
 
 @dataclass(frozen=True)
@@ -23,35 +23,41 @@ class OnChain:
         return Pubkey.from_string(self.address)
 
 
-def tell_tally(call: Call, market: OnChain, likes: int, dislikes: int) -> ChainTransaction:
+def tell_tally(call: Call, market: OnChain, counted: Counted) -> ChainTransaction:
     """Record a proposal's votes; it changes no state."""
     instruction = instructions.build(
         "aggregate_proposal_votes",
         {"market": market.account, "backend_authority": sending.authority().pubkey()},
-        final_likes=likes,
-        final_dislikes=dislikes,
+        final_likes=int(counted.yes),
+        final_dislikes=int(counted.no),
     )
-    return sending.submit(call, "aggregate_proposal_votes", market.market_id, [instruction])
+    purpose = "aggregate_proposal_votes"
+    return sending.submit(call, purpose, market.market_id, [instruction], counted)
 
 
-def approve(call: Call, market: OnChain) -> ChainTransaction:
+def approve(call: Call, market: OnChain, counted: Counted) -> ChainTransaction:
     """Approve a proposal whose recorded votes pass; only the programme's admin may."""
     instruction = instructions.build(
         "approve_proposal", {"market": market.account, "admin": sending.authority().pubkey()}
     )
-    return sending.submit(call, "approve_proposal", market.market_id, [instruction])
+    return sending.submit(call, "approve_proposal", market.market_id, [instruction], counted)
 
 
-def finalize(call: Call, market: OnChain, votes: tuple[int, int] | None) -> ChainTransaction:
+def finalize(
+    call: Call,
+    market: OnChain,
+    shares: tuple[int, int] | None = None,
+    counted: Counted | None = None,
+) -> ChainTransaction:
     """Make an outcome final: undisputed, or by votes for and against it being another one.
 
-    The programme never sees counts over 32 bits: votes come as shares of 10,000.
+    The programme never sees counts over 32 bits: votes go as shares of 10,000.
     """
-    agree, disagree = votes or (None, None)
+    agree, disagree = shares or (None, None)
     instruction = instructions.build(
         "finalize_market",
         {"market": market.account, "backend_authority": sending.authority().pubkey()},
         dispute_agree=agree,
         dispute_disagree=disagree,
     )
-    return sending.submit(call, "finalize_market", market.market_id, [instruction])
+    return sending.submit(call, "finalize_market", market.market_id, [instruction], counted)

@@ -26,6 +26,16 @@ values (
 on conflict do nothing
 returning id, purpose, market_id, signature, raw, last_valid_block_height, status, attempts, error;
 
+-- name: keep_result
+-- What the votes came to that a transaction tells, if it was just kept: in one with that.
+insert into public.aggregation_results
+    (market_id, kind, yes, no, percentage_bps, passed, purpose, signature, created_at)
+select t.market_id, %(kind)s, %(yes)s, %(no)s, o.percentage_bps, o.passed, t.purpose, t.signature,
+       %(now)s
+from public.chain_transactions as t
+cross join lateral public.vote_outcome(%(kind)s, %(yes)s, %(no)s, %(votes)s) as o
+where t.id = %(id)s;
+
 -- name: list_due_transactions
 -- What is under way and was not looked at for a while, longest first.
 select id, purpose, market_id, signature, raw, last_valid_block_height, status, attempts, error
@@ -52,7 +62,7 @@ where t.id = m.id and t.status in ('built', 'sent', 'confirmed');
 -- Markets on Solana that nothing moves but us, with the votes on their dispute and, where nobody
 -- voted, what an admin decided; not those for which a transaction is under way or has just landed, or
 -- of which a human was asked and has not decided. Votes that are indexed late still count.
-select m.id, c.address, m.state, t.yes, t."no", m.dispute_upheld as is_upheld
+select m.id, c.address, m.state, t.yes, t."no", t.votes, m.dispute_upheld as is_upheld
 from public.markets as m
 join public.chain_markets as c on c.market_id = m.id
 cross join lateral public.market_tally(m.id, 'dispute') as t
@@ -68,17 +78,6 @@ where m.due_at <= %(now)s and m.venue = 'solana'
       where e.kind = 'resolution' and e.subject = 'dispute:' || m.id))
 order by m.due_at, m.id
 limit %(limit)s;
-
--- name: keep_dispute_result
--- What a dispute's votes came to when it was sent to the chain; once a transaction.
-insert into public.aggregation_results
-    (market_id, kind, yes, no, percentage_bps, passed, purpose, signature, created_at)
-select %(market_id)s, 'dispute', %(yes)s, %(no)s, o.percentage_bps, o.passed, 'finalize_market',
-       %(signature)s, %(now)s
-from public.vote_outcome('dispute', %(yes)s, %(no)s, 1) as o
-where not exists (
-    select from public.aggregation_results as r
-    where r.market_id = %(market_id)s and r.signature = %(signature)s);
 
 -- name: find_place
 -- Where a market trades, and where its account is on chain.

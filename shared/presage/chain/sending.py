@@ -10,8 +10,9 @@ import base64
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
@@ -56,15 +57,27 @@ class ChainTransaction:
         return self.status in {"built", "sent", "confirmed"}
 
 
+@dataclass(frozen=True)
+class Counted:
+    """The votes by which something is sent, as they were counted or weighed."""
+
+    kind: Literal["proposal", "dispute"]
+    yes: Decimal
+    no: Decimal
+    votes: int
+
+
 def submit(
     call: Call,
     purpose: str,
     market_id: uuid.UUID | None,
     instructions: "Sequence[Instruction]",
+    counted: Counted | None = None,
 ) -> ChainTransaction:
     """Sign and send instructions as the platform's authority; `chain_confirm` sees them through.
 
-    Answers the live transaction of this purpose and market when there is one. `call` is a worker's.
+    Answers the live transaction of this purpose and market when there is one. What votes it goes by
+    is kept with it. `call` is a worker's.
 
     Raises:
         UnprocessableError: the programme would refuse this, by the name of its error.
@@ -84,9 +97,12 @@ def submit(
         "last_valid_block_height": until,
         "now": call.now,
     }
-    ours = connection.fetch_one(call, _queries["keep_transaction"], ChainTransaction, params)
-    if ours is not None:
-        return _hand_over(call, ours)
+    keeping: list[Statement[Any]] = [(_queries["keep_transaction"], ChainTransaction, params)]
+    if counted is not None:
+        keeping.append((_queries["keep_result"], None, params | asdict(counted)))
+    [ours, *_] = connection.run(call, keeping)
+    if ours:
+        return _hand_over(call, ours[0])
     # Somebody else was faster: what we have signed never leaves.
     live = connection.fetch_one(call, _queries["find_live_transaction"], ChainTransaction, key)
     if live is None:

@@ -99,7 +99,7 @@ def _count(run: Run, row: _OpenVote, counts: dict[str, int]) -> None:
     lease = key | {"fence": fence.fence}
     try:
         sent = _send(run.call, row)
-        recorded = _record(run.call, row, lease, sent)
+        recorded = _record(run.call, row, lease, is_sent=sent is not None)
     except (PresageError, psycopg.Error) as error:
         connection.execute(run.call, _queries["postpone_tally"], lease)
         metrics.count("AggregationFailures")
@@ -129,23 +129,20 @@ def _send(call: Call, row: _OpenVote) -> "ChainTransaction | None":
     if row.address is None or row.kind != "proposal" or not config.get("SOLANA_AUTHORITY_KEY"):
         return None
     from presage.chain import moves
+    from presage.chain.sending import Counted
 
     market = moves.OnChain(row.id, row.address)
-    if row.is_told:
-        return moves.approve(call, market)
-    return moves.tell_tally(call, market, int(row.yes), int(row.no))
+    counted = Counted(row.kind, row.yes, row.no, row.votes)
+    return (moves.approve if row.is_told else moves.tell_tally)(call, market, counted)
 
 
-def _record(
-    call: Call, row: _OpenVote, lease: Mapping[str, object], sent: "ChainTransaction | None"
-) -> _Recorded:
+def _record(call: Call, row: _OpenVote, lease: Mapping[str, object], *, is_sent: bool) -> _Recorded:
     params = {
         **lease,
         "yes": row.yes,
         "no": row.no,
         "votes": row.votes,
-        "purpose": sent.purpose if sent else None,
-        "signature": sent.signature if sent else None,
+        "is_sent": is_sent,
         "request_id": call.request_id,
         "ip": call.ip,
     }

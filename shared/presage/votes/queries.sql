@@ -90,8 +90,8 @@ returning fence;
 -- Keep what was counted, and move a native market that it decides.
 select changed, passed
 from public.record_tally(
-    %(market_id)s, %(kind)s, %(fence)s, %(yes)s, %(no)s, %(votes)s, %(purpose)s, %(signature)s,
-    %(request_id)s, %(ip)s, %(now)s
+    %(market_id)s, %(kind)s, %(fence)s, %(yes)s, %(no)s, %(votes)s, %(is_sent)s, %(request_id)s,
+    %(ip)s, %(now)s
 );
 
 -- name: postpone_tally

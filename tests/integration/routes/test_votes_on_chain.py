@@ -20,6 +20,7 @@ from tests.integration.routes.chain_poll import (
     SLOT,
     TALLY,
     Poll,
+    days_are_over,
     disputed,
 )
 
@@ -247,6 +248,41 @@ def test_a_tally_that_never_landed_is_sent_again(poll: Poll) -> None:
         poll.count()
     assert poll.sent() == [(TALLY, "expired"), (TALLY, "sent")]
     assert poll.account().proposal_likes == 5
+
+
+@pytest.mark.parametrize("purpose", [TALLY, FINAL])
+def test_a_result_is_kept_with_what_was_signed(poll: Poll, purpose: str) -> None:
+    """Whoever signs and then dies has left both; whoever comes after it adds nothing."""
+    if purpose == TALLY:
+        poll.cast(3, 1)
+    else:
+        disputed(poll, (60, 40))
+        days_are_over(poll)
+    before, results = poll.sent(), poll.results()
+    poll.execute(
+        "create function refuse() returns trigger language plpgsql as"
+        " $$ begin raise exception 'no'; end $$"
+    )
+    poll.execute(
+        "create trigger refuse before update on chain_transactions for each row"
+        " execute function refuse()"
+    )
+    try:
+        poll.count() if purpose == TALLY else poll.monitor()
+    finally:
+        poll.execute("drop function refuse() cascade")
+    assert poll.sent() == [*before, (purpose, "built")]
+    votes = (3, 1, 7_500, False) if purpose == TALLY else (60, 40, 6_000, True)
+    assert poll.results() == [*results, (*votes, purpose, True)]
+    poll.land()
+    poll.platform.advance(20 * 60)
+    poll.count()
+    poll.monitor()
+    assert poll.sent() == [*before, (purpose, "finalized")]
+    assert [one for one in poll.results() if one[4]] == [
+        *[one for one in results if one[4]],
+        (*votes, purpose, True),
+    ]
 
 
 def _run(poll: Poll) -> tuple[Run, Outcome]:
