@@ -59,6 +59,17 @@ def guarded[ResultT](name: str, action: Callable[[], ResultT], limits: Limits = 
     return result
 
 
+def check(name: str) -> None:
+    """Ask the breaker alone; with Redis down it is taken for closed.
+
+    Raises:
+        OpenError: it is open, whoever's failures opened it.
+    """
+    state = redis.flush([("GET", open_key(name))])
+    if state and state[0]:
+        raise OpenError(f"{name} has failed repeatedly and is left alone for a while.")
+
+
 def open_key(name: str) -> str:
     """The key in Redis that is there while a breaker is open."""
     return f"breaker:{name}:open"

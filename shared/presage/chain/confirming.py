@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from presage import clock, metrics
-from presage.adapters import solana_rpc
+from presage.adapters import breaker, solana_rpc
 from presage.adapters.solana_rpc import RefusedError, Status
 from presage.chain import compiling, sending
 from presage.chain.sending import RESEND_S, ChainTransaction, Move
@@ -48,13 +48,17 @@ class _Look:
 
 
 def chain_confirm(run: Run) -> Outcome:
-    """Look at, and send again, everything that is under way; come again while there is any."""
+    """Look at, and send again, everything that is under way; come again while there is any.
+
+    Where the node is left alone, the operators are told of it here, whoever found it silent.
+    """
     counts: dict[str, int] = {}
     left = _live(run)
-    if left and solana_rpc.is_configured():
+    if solana_rpc.is_configured():
         try:
             with sending.alerted(run.call):
-                left = _work(run, counts)
+                breaker.check(solana_rpc.NAME)
+                left = _work(run, counts) if left else 0
         except UpstreamError:
             counts["unreachable"] = 1
             left = _live(run)

@@ -15,7 +15,7 @@ from presage.adapters import breaker, solana_rpc
 from presage.chain import compiling, instructions, sending
 from presage.chain.accounts import MarketAccount
 from presage.chain.confirming import chain_confirm
-from presage.errors import SolanaError, UnavailableError, UnprocessableError
+from presage.errors import SolanaError, UnavailableError, UnprocessableError, UpstreamError
 from presage.workflows.run import Run
 from tests.cluster import AUTHORITY
 from tests.harness import Platform
@@ -222,6 +222,21 @@ def test_three_failures_open_the_breaker_for_five_minutes(
     health = sender.platform.call("get_health").data
     assert (health["status"], health["services"]["solanaRpc"]) == ("healthy", "healthy")
     assert sender.landed() == [sent.signature]
+
+
+def test_a_node_that_others_found_silent_is_told_of(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trade that is quoted and a look at accounts raise no alert, and nothing is under way."""
+    monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0.0)
+    sender.cluster.control("faults", status=503)
+    for _ in range(3):
+        with pytest.raises(UpstreamError):
+            solana_rpc.finality()
+    assert sender.alerts() == []
+    assert sender.confirm().counts == {"unreachable": 1, "live": 0}
+    told = "manual_review_required:solana_rpc"
+    assert sender.alerts() == [("manual_review_required", told, 1)]
 
 
 def _other_market(sender: Sender) -> str:
