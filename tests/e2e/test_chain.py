@@ -250,7 +250,7 @@ def test_markets_that_nobody_votes_on(scene: Scene) -> None:
 
     scene.wait(2 * DAY - 10 * 60)
     assert scene.run("market_monitor")["sent"] == 0
-    scene.wait(10 * 60)
+    scene.wait(11 * 60)
     assert scene.run("market_monitor")["sent"] == 1
     shown = scene.market(quiet)
     assert (shown["state"], shown["finalOutcome"]) == ("FINALIZED", "NO")
@@ -303,7 +303,7 @@ def weigh(scene: Scene, market: str, buyer: ChainTrader, other: ChainTrader) -> 
         scene.run("vote_aggregation")
         scene.run("market_monitor")
     assert (scene.sent(market), scene.state(market)) == (before, "DISPUTED")
-    scene.wait((began_ms + 3 * DAY * 1_000 - scene.now_ms) / 1_000)
+    scene.wait((began_ms + (3 * DAY + 30) * 1_000 - scene.now_ms) / 1_000)
     assert scene.run("market_monitor")["sent"] == 1
     account = scene.account(market)
     assert account.final_outcome is True

@@ -143,6 +143,9 @@ def move(call: Call, moves: Sequence[Move]) -> None:
     for one in moves:
         if one.status in {"finalized", "expired", "failed"}:
             metrics.count("ChainTransactions", status=one.status)
+        if one.transaction.purpose == "finalize_market" and one.status in {"finalized", "failed"}:
+            metrics.count("Transitions", one.status == "finalized")
+            metrics.count("TransitionFailures", one.status == "failed")
 
 
 def _alert(call: Call, one: Move) -> Statement[Any]:

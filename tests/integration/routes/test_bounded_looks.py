@@ -37,7 +37,7 @@ def _fill(owner: psycopg.Connection) -> None:
 def test_a_look_reads_what_is_under_way_only(platform: Platform) -> None:
     with platform.database.connect() as owner:
         _fill(owner)
-    told = {"now": clock.now(), "limit": 100, "after": None, "authority": "x"}
+    told = {"now": clock.now() + timedelta(seconds=30), "limit": 100}
     with platform.database.connect("presage_worker") as worker:
         due = plan(worker, "chain", "list_due_on_chain", told)
         assert (due["Actual Rows"], "chain_transactions" in scanned(due)) == (DUE, False)

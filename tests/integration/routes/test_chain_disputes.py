@@ -117,3 +117,16 @@ def test_a_vote_on_chain_after_the_days_does_not_count(poll: Poll) -> None:
     poll.land()
     # Indexing weighs anew: the holder of YES bought the larger part of what is held.
     assert poll.account().dispute_agree > 5_000
+
+
+def test_a_move_counts_when_the_chain_has_it_for_good(
+    poll: Poll, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disputed(poll, (60, 40))
+    days_are_over(poll)
+    poll.monitor()
+    assert '"Transitions":[1' not in capsys.readouterr().out
+    poll.land()
+    assert '"Transitions":[1' in capsys.readouterr().out
+    poll.monitor()
+    assert '"Transitions":[1' not in capsys.readouterr().out
