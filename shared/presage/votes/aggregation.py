@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from presage import config, metrics
+from presage import clock, config, metrics
 from presage.adapters import solana_rpc
 from presage.call import Call
 from presage.db import connection
@@ -73,13 +73,14 @@ def vote_aggregation(run: Run) -> Outcome:
             "now": run.call.now,
             "limit": MARKETS_PER_LOOK,
         }
+        looked_at = clock.now()
         rows = connection.fetch_all(run.call, _queries["list_open_votes"], _OpenVote, params)
         for row in rows:
             if run.out_of_time:
                 break
             after = str(row.id)
             if not run.skips(after):
-                _count(run, row, counts)
+                _count(run, row, looked_at, counts)
         else:
             if len(rows) < MARKETS_PER_LOOK:
                 return Outcome(counts=counts)
@@ -88,8 +89,11 @@ def vote_aggregation(run: Run) -> Outcome:
     return Outcome(counts=counts, next_cursor=None if run.is_cut_short else {"after": after})
 
 
-def _count(run: Run, row: _OpenVote, counts: dict[str, int]) -> None:
-    """Handle one market's votes; a failure comes again later and stops no other market."""
+def _count(run: Run, row: _OpenVote, looked_at: datetime, counts: dict[str, int]) -> None:
+    """Handle one market's votes, as they were at a moment.
+
+    A failure comes again later and stops no other market.
+    """
     key = {"market_id": row.id, "kind": row.kind, "now": run.call.now}
     fence = connection.fetch_one(run.call, _queries["claim_tally"], _Fence, key)
     if fence is None:
@@ -99,7 +103,8 @@ def _count(run: Run, row: _OpenVote, counts: dict[str, int]) -> None:
     lease = key | {"fence": fence.fence}
     try:
         sent = _send(run.call, row)
-        recorded = _record(run.call, row, lease, is_sent=sent is not None)
+        # What was cast until then is counted, and waits for no other count.
+        recorded = _record(run.call, row, lease | {"now": looked_at}, is_sent=sent is not None)
     except (PresageError, psycopg.Error) as error:
         connection.execute(run.call, _queries["postpone_tally"], lease)
         metrics.count("AggregationFailures")

@@ -293,6 +293,20 @@ def _run(poll: Poll) -> tuple[Run, Outcome]:
     return run, vote_aggregation(run)
 
 
+def test_a_vote_waits_for_one_count(poll: Poll, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that is cast while a run is on its way, and counted by it, is not late in the next."""
+    call = poll.platform.as_zone("worker")
+    poll.platform.advance(5)
+    poll.cast(3, 1)
+    vote_aggregation(Run(id=uuid.uuid4(), name="vote_aggregation", slot=call.now, call=call))
+    poll.land()
+    poll.platform.advance(SLOT)
+    poll.cast(1, 0)
+    capsys.readouterr()
+    poll.count(after_s=10)
+    assert '"VoteLatency":[10000.0]' in capsys.readouterr().out
+
+
 def test_two_runs_at_once_send_once(poll: Poll) -> None:
     poll.cast(4, 1)
     poll.cluster.control("faults", slow_s=0.05)
