@@ -7940,6 +7940,8 @@ CREATE INDEX market_listings_by_volume ON public.market_listings USING btree (vo
 
 CREATE INDEX market_state_changes_by_market ON public.market_state_changes USING btree (market_id, id);
 
+CREATE INDEX markets_begun ON public.markets USING btree (updated_at) WHERE (state = ANY (ARRAY['PROPOSED'::text, 'APPROVED'::text]));
+
 CREATE INDEX markets_by_category ON public.markets USING btree (category, created_at DESC);
 
 CREATE INDEX markets_by_creation ON public.markets USING btree (created_at DESC, id);

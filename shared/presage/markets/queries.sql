@@ -353,8 +353,8 @@ from public.conclude_dispute(%(market_id)s, %(request_id)s, %(ip)s, %(now)s);
 
 -- name: list_waiting_markets
 -- Markets that should have moved: by us (overdue, and no human is asked: one who has answered without
--- deciding is told), or that nothing has moved for long (a dispute to decide, a close without an
--- outcome). Those that we owe come first.
+-- deciding is told), or that nothing has moved for long: a dispute to decide, a close without an
+-- outcome, and last, since anybody may propose, what never began. Those that we owe come first.
 select w.id, w.slug, w.state, w.is_overdue
 from (
     select m.id, m.slug, m.state, true as is_overdue, m.due_at as since
@@ -378,8 +378,15 @@ from (
     from public.markets as m
     where m.state = 'ACTIVE' and m.venue <> 'polymarket'
       and m.closes_at <= %(now)s::timestamptz - make_interval(secs => %(stuck_s)s)
+    union all
+    (select m.id, m.slug, m.state, false, m.updated_at
+     from public.markets as m
+     where m.state in ('PROPOSED', 'APPROVED') and m.venue <> 'polymarket'
+       and m.updated_at <= %(now)s::timestamptz - make_interval(secs => %(stuck_s)s)
+     order by m.updated_at
+     limit %(limit)s)
 ) as w
-order by w.is_overdue desc, w.since, w.id
+order by w.is_overdue desc, w.state in ('PROPOSED', 'APPROVED'), w.since, w.id
 limit %(limit)s;
 
 -- name: list_unsettled_markets

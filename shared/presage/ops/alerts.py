@@ -85,13 +85,16 @@ ALERTS: dict[AlertType, Alert] = {
     ),
     "stuck_market": Alert(
         severity="MEDIUM",
-        meaning="a closed or disputed market has waited thirty days for a human decision",
-        first_step="resolve it (`POST /markets/{market_id}/resolve`) or decide its dispute",
+        meaning="a market has made no progress for thirty days: proposed or approved and not begun,"
+        " closed without an outcome, or disputed",
+        first_step="by its state: `POST /markets/{market_id}/cancel`, `.../resolve` or"
+        " `.../dispute/decision`",
     ),
     "transition_overdue": Alert(
         meaning="a market's dispute window or its days of votes are over and it did not move",
-        first_step="the dead letters of market_monitor say why; "
-        "`POST /markets/{market_id}/finalize` tries by hand",
+        first_step="the dead letters of market_monitor say why; by hand,"
+        " `POST /markets/{market_id}/finalize` ends a native market that nobody disputed and"
+        " `.../dispute/decision` a dispute; one on Solana needs the platform's key and its RPC",
     ),
     "workflow_failed": Alert(
         meaning="a run of a workflow broke; QStash tries again unless its row says 0 retries",

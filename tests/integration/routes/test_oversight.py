@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from presage import clock
 from tests.harness import Platform, Wallet
 
 DAY = 86_400
@@ -179,4 +180,23 @@ def test_a_market_that_waits_for_a_human_is_told_after_thirty_days(
     told = [(kind, severity, data["marketId"]) for kind, severity, _, data in _alerts(platform)]
     assert sorted(told) == sorted(
         ("stuck_market", "MEDIUM", market) for market in (closed, disputed)
+    )
+
+
+def test_what_never_began_is_told_after_thirty_days(
+    platform: Platform, admin: Wallet, trader: Wallet
+) -> None:
+    far = {"closesAt": clock.from_ms(clock.now_ms() + 90 * DAY * 1_000).isoformat()}
+    proposed, approved = (platform.proposed_market(trader, **far) for _ in range(2))
+    platform.active_market(admin, trader, **far)
+    platform.advance(60)
+    platform.call("approve_market", token=admin.token, market_id=approved)
+    _monitor(platform, 30 * DAY - 61)
+    assert _alerts(platform) == []
+    _monitor(platform, 60)  # approved a minute after it was proposed
+    assert [data["marketId"] for _, _, _, data in _alerts(platform)] == [proposed]
+    _monitor(platform, 60)
+    told = [(kind, severity, data["marketId"]) for kind, severity, _, data in _alerts(platform)]
+    assert sorted(told) == sorted(
+        ("stuck_market", "MEDIUM", market) for market in (proposed, approved)
     )
