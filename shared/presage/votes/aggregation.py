@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from presage import clock, config, metrics
+from presage import clock, metrics
 from presage.adapters import solana_rpc
 from presage.call import Call
+from presage.chain import readiness
 from presage.db import connection
 from presage.db.queries import beside
 from presage.errors import PresageError
@@ -129,9 +130,9 @@ def _count(run: Run, row: _OpenVote, looked_at: datetime, counts: dict[str, int]
 def _send(call: Call, row: _OpenVote) -> "ChainTransaction | None":
     """What the chain has to hear of a proposal: its tally or, once it has that, the approval.
 
-    Without a key nothing is sent, and votes are counted all the same.
+    Where nothing can be sent votes are counted all the same.
     """
-    if row.address is None or row.kind != "proposal" or not config.get("SOLANA_AUTHORITY_KEY"):
+    if row.address is None or row.kind != "proposal" or not readiness.can_send():
         return None
     from presage.chain import moves
     from presage.chain.sending import Counted
@@ -158,8 +159,8 @@ def _record(call: Call, row: _OpenVote, lease: Mapping[str, object], *, is_sent:
 
 
 def _authority() -> str | None:
-    """The platform's address on Solana, where it has one."""
-    if not config.get("SOLANA_AUTHORITY_KEY"):
+    """The platform's address on Solana, where it can send anything."""
+    if not readiness.can_send():
         return None
     from presage.chain import sending
 

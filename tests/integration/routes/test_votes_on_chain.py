@@ -10,7 +10,7 @@ from solders.pubkey import Pubkey
 
 from presage import clock
 from presage.adapters import breaker, redis, solana_rpc
-from presage.chain import programme
+from presage.chain import programme, readiness
 from presage.votes.aggregation import vote_aggregation
 from presage.workflows.run import Outcome, Run
 from tests.integration.routes.chain_poll import (
@@ -86,12 +86,13 @@ def test_only_the_programmes_admin_approves(poll: Poll) -> None:
     assert (poll.sent()[1:], poll.state()) == ([(APPROVAL, "finalized")], "APPROVED")
 
 
+@pytest.mark.parametrize("setting", readiness.NEEDED)
 def test_without_a_key_votes_are_counted_and_nothing_is_sent(
-    poll: Poll, monkeypatch: pytest.MonkeyPatch
+    poll: Poll, setting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poll.cast(10, 0)
     with monkeypatch.context() as patch:
-        patch.setenv("SOLANA_AUTHORITY_KEY", "")
+        patch.setenv(setting, "")
         for _ in range(3):
             poll.count()
     assert poll.sent() == []
@@ -99,6 +100,23 @@ def test_without_a_key_votes_are_counted_and_nothing_is_sent(
     assert poll.select("select error from dead_letters where item = %s::text") == []
     poll.count()
     assert poll.sent() == [(TALLY, "sent")]
+
+
+@pytest.mark.parametrize("setting", readiness.NEEDED)
+def test_without_a_key_a_due_market_waits(
+    poll: Poll, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disputed(poll, (60, 40))
+    days_are_over(poll)
+    before = poll.sent()
+    with monkeypatch.context() as patch:
+        patch.setenv(setting, "")
+        for _ in range(2):
+            poll.monitor()
+    assert poll.sent() == before
+    assert poll.select("select error from dead_letters where item = %s::text") == []
+    poll.monitor()
+    assert poll.sent() == [*before, (FINAL, "sent")]
 
 
 def _vote_there(poll: Poll, wallet: Keypair, market: Pubkey, *, vote: bool) -> None:
