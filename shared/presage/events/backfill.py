@@ -5,7 +5,7 @@ moves once its end is reached, and a run that stops halfway loses nothing.
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import batched
@@ -20,6 +20,7 @@ from presage.adapters.solana_history import MAX_ACCOUNTS, MAX_SIGNATURES, Mentio
 from presage.adapters.solana_rpc import RefusedError
 from presage.chain.accounts import UserPosition, decode_account
 from presage.chain.borsh import DecodeError
+from presage.chain.programme import position_address
 from presage.db import connection
 from presage.db.queries import beside
 from presage.events.indexing import Batch, Malformed, index
@@ -158,22 +159,22 @@ def _observed_positions(run: Run, raw: RawTransaction) -> list[Transaction]:
     """What the positions that a transaction of ours names hold, as events of their own."""
     ours = watched()
     try:
-        named = sorted(accounts_of(raw, ours.programme) - {ours.programme})[:MAX_ACCOUNTS]
+        named = sorted(accounts_of(raw, ours.programme) - {ours.programme})
     except (IndexError, MalformedTransactionError):
         return []
-    if not named:
+    found = [
+        one
+        for addresses in batched(named, MAX_ACCOUNTS, strict=False)
+        for one in _positions_at(addresses, ours.programme)
+    ]
+    if not found:
         return []
-    held = solana_history.accounts(named)
-    positions: list[UserPosition] = []
-    for data in held.data:
-        with contextlib.suppress(DecodeError):  # of another kind, or gone
-            positions.append(decode_account(UserPosition, data or b""))
-    addresses = {"addresses": [str(Pubkey(one.market)) for one in positions]}
+    addresses = {"addresses": [str(Pubkey(one.market)) for _, one in found]}
     rows = connection.fetch_all(run.call, _queries["find_markets_at"], _At, addresses)
     markets = {row.address: row.market for row in rows}
     time_s = raw.block_time
     made = []
-    for one in positions:
+    for slot, one in found:
         market, wallet = markets.get(str(Pubkey(one.market))), str(Pubkey(one.user))
         if market is None:
             continue
@@ -184,11 +185,25 @@ def _observed_positions(run: Run, raw: RawTransaction) -> list[Transaction]:
             "shares_yes": one.shares_yes,
             "shares_no": one.shares_no,
         }
-        name = f"observed:{market}:{wallet}:{held.slot}"
+        name = f"observed:{market}:{wallet}:{slot}"
         text = orjson.dumps(told).decode()
-        row = Row(name, 0, held.slot, MAX_INDEX, time_s, "PositionObserved", market, wallet, text)
-        made.append(Transaction(name, held.slot, time_s, [row]))
+        row = Row(name, 0, slot, MAX_INDEX, time_s, "PositionObserved", market, wallet, text)
+        made.append(Transaction(name, slot, time_s, [row]))
     return made
+
+
+def _positions_at(addresses: Sequence[str], owner: str) -> Iterator[tuple[int, UserPosition]]:
+    """The positions among some accounts, and the slot in which they were so.
+
+    Whoever calls the programme may hand any account along: a position is one by its owner and by
+    the place that is derived from what it says, and not by its bytes.
+    """
+    held = solana_history.accounts(addresses, owner=owner)
+    for address, data in zip(addresses, held.data, strict=True):
+        with contextlib.suppress(DecodeError):  # of another kind, or gone
+            one = decode_account(UserPosition, data or b"")
+            if str(position_address(Pubkey(one.market), Pubkey(one.user))) == address:
+                yield held.slot, one
 
 
 def _as_complete(one: Transaction) -> Transaction:

@@ -19,7 +19,7 @@ from solders.pubkey import Pubkey
 
 from presage import clock, config, metrics
 from presage.adapters import helius, solana_history, solana_rpc
-from presage.adapters.solana_history import MAX_ACCOUNTS
+from presage.adapters.solana_history import MAX_ACCOUNTS, Accounts
 from presage.chain import programme
 from presage.chain.accounts import GlobalConfig, MarketAccount, decode_account
 from presage.chain.programme import MarketState
@@ -155,7 +155,7 @@ def _read_malformed(run: Run) -> int:
 
 def _compare_config(run: Run) -> int:
     """Compare what holds for every market; how many fields differ."""
-    held = solana_history.accounts([str(programme.config_address())])
+    held = _accounts([str(programme.config_address())])
     [data] = held.data
     if data is None or catch_up(run, Walk(), least_slot=held.slot) is not None:
         return 0
@@ -181,7 +181,7 @@ def _compare_config(run: Run) -> int:
 
 def _compare_markets(run: Run, live: list[_Live]) -> int | None:
     """Compare markets with their accounts; how many fields differ, None when time is up."""
-    held = solana_history.accounts([one.address for one in live])
+    held = _accounts([one.address for one in live])
     if catch_up(run, Walk(), least_slot=held.slot) is not None:
         return None
     params = {"markets": [one.market for one in live], "slot": held.slot}
@@ -204,6 +204,10 @@ def _compare_markets(run: Run, live: list[_Live]) -> int | None:
     if found:
         _take(run, held.slot, found)
     return sum(len(one.differing) for one in found)
+
+
+def _accounts(addresses: list[str]) -> Accounts:
+    return solana_history.accounts(addresses, owner=config.get("ZMART_PROGRAM_ID"))
 
 
 def _differing(ours: _Told, data: bytes | None) -> dict[str, tuple[Any, Any]]:

@@ -14,8 +14,9 @@ from infra.local.asgi import Receive, Scope, Send, answer_lifespan, read_body, r
 from infra.local.clock import set_clock
 from infra.local.deliveries import GENESIS_S, market, of_events, wallet
 from infra.local.feed import FeedServer
+from infra.local.stack import PROGRAM_ID
 from infra.reindex import reindex
-from presage.chain.accounts import GlobalConfig, MarketAccount, UserPosition
+from presage.chain.accounts import GlobalConfig, MarketAccount, UserPosition, encode_account
 from presage.chain.events import MarketCreated
 from presage.chain.programme import MarketState, config_address, position_address
 from tests.chain_history import tables
@@ -306,9 +307,44 @@ class CuttingNode:
             answer = (await client.post(self._url, content=body)).json()
         asked = json.loads(body)
         if asked["method"] == "getTransaction" and asked["params"][0] == self._signature:
-            answer["result"] = _cut(answer["result"])
+            answer["result"] = self.shown(_cut(answer["result"]))
+        elif asked["method"] == "getMultipleAccounts":
+            for place, address in enumerate(asked["params"][0]):
+                answer["result"]["value"][place] = self.held(
+                    address, answer["result"]["value"][place]
+                )
         headers = [(b"content-type", b"application/json")]
         await respond(send, 200, json.dumps(answer).encode(), headers)
+
+    def shown(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """The transaction, cut off, as it is answered."""
+        return raw
+
+    def held(self, address: str, account: object) -> object:  # noqa: ARG002 - another node's
+        """An account as it is answered."""
+        return account
+
+
+class ForgingNode(CuttingNode):
+    """A node of a chain on which somebody handed an account of his own to the programme."""
+
+    def __init__(self, cluster: Cluster, signature: str, address: Pubkey, account: object) -> None:
+        super().__init__(cluster, signature)
+        self._address, self._account = str(address), account
+
+    def shown(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """The programme is called with one account more."""
+        message, loaded = raw["transaction"]["message"], raw["meta"]["loadedAddresses"]
+        place = len([*message["accountKeys"], *loaded["writable"], *loaded["readonly"]])
+        loaded["readonly"].append(self._address)
+        for one in message["instructions"]:
+            if message["accountKeys"][one["programIdIndex"]] == PROGRAM_ID:
+                one["accounts"].append(place)
+        return raw
+
+    def held(self, address: str, account: object) -> object:
+        """What he wrote there."""
+        return self._account if address == self._address else account
 
 
 def _cut(raw: dict[str, Any]) -> dict[str, Any]:
@@ -348,6 +384,36 @@ def test_what_the_chain_itself_has_cut_off_is_told_by_the_accounts(
     assert _tables(platform) == expected
 
 
+@pytest.mark.parametrize("is_at_its_place", [True, False])
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_position_is_believed_by_its_place_and_its_owner(
+    platform: Platform,
+    cluster: Cluster,
+    alice: Keypair,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_at_its_place: bool,
+    is_ours: bool,
+) -> None:
+    """Whoever calls the programme hands along what he likes, bytes of a position too."""
+    address, thief = cluster.active_market(alice), Keypair().pubkey()
+    hidden = cluster.buy(alice, address, SOL)
+    cluster.advance_slots(40)
+    held = cluster.account(UserPosition, position_address(address, alice.pubkey()))
+    data = encode_account(held._replace(user=bytes(thief), shares_yes=2**63))
+    owner = PROGRAM_ID if is_ours else str(Keypair().pubkey())
+    account = {"data": [base64.b64encode(data).decode(), "base64"], "owner": owner}
+    place = position_address(address, thief) if is_at_its_place else Keypair().pubkey()
+    with FeedServer(ForgingNode(cluster, hidden, place, account)) as node:
+        monkeypatch.setenv("SOLANA_RPC_URL", node.url)
+        _reconcile(platform)
+    observed = _rows(
+        platform, "select wallet from chain_events where event_type = 'PositionObserved'"
+    )
+    wallets = {str(alice.pubkey())} | ({str(thief)} if is_at_its_place and is_ours else set())
+    assert {wallet for (wallet,) in observed} == wallets
+
+
 def _hold_what_they_hold(
     platform: Platform, cluster: Cluster, address: Pubkey, wallet: Keypair
 ) -> None:
@@ -381,7 +447,7 @@ def test_what_could_not_be_read_is_read_again(platform: Platform, cluster: Clust
         ("malformed:1", "resolved", 1),
         (letters[1][0][:11], "pending", 2),
     ]
-    assert letters[1][3] == {"base64": "eyJzbG90Ijoibm8ifQ=="}
+    assert base64.b64decode(letters[1][3]["base64"]) == b'{"slot": "no"}'
     made = _rows(platform, "select state from markets where slug like 'solana-%'")
     assert made == [("PROPOSED",)]
 
