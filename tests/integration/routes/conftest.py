@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from eth_account import Account
+from solders.keypair import Keypair
 
 from infra.local.clock import set_clock
 from infra.local.deliveries import PROGRAMME
@@ -126,3 +127,37 @@ def sender(module_platform: Platform, chain: Cluster, redis_url: str) -> Iterato
     sender.redis("FLUSHALL")
     with module_platform.database.connect() as owner:
         owner.execute("truncate chain_transactions, ops_alerts")
+
+
+@pytest.fixture(scope="module")
+def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster for the module: each test makes markets of its own."""
+    clock_file = tmp_path_factory.mktemp("solana") / "clock"
+    set_clock(clock_file, NOON_MS)
+    with Cluster(clock_file) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(emulated: Cluster, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """The cluster that the platform asks."""
+    for name, value in emulated.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HELIUS_WEBHOOK_SECRET", WEBHOOK_SECRET)
+    emulated.control("faults")
+    # As if everything before this test had been fetched.
+    emulated.advance_slots(40)
+    programme = emulated.environment["ZMART_PROGRAM_ID"]
+    for last in emulated.rpc("getSignaturesForAddress", programme, {"limit": 1}):
+        with platform.database.connect() as owner:
+            owner.execute(
+                "insert into chain_cursors values (%s, %s, %s, now())",
+                (programme, last["slot"], last["signature"]),
+            )
+    return emulated
+
+
+@pytest.fixture
+def alice(cluster: Cluster) -> Keypair:
+    """A wallet with money there."""
+    return cluster.wallet(100)

@@ -1,0 +1,149 @@
+"""Fetching what no delivery brought, or not whole: what a node tells, and what it cannot tell."""
+
+import base64
+from typing import Any
+
+import pytest
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from infra.local.feed import FeedServer
+from infra.local.stack import PROGRAM_ID
+from infra.reindex import reindex
+from presage.chain.accounts import UserPosition, encode_account
+from presage.chain.programme import position_address
+from tests.cluster import SOL, Cluster
+from tests.harness import Platform
+from tests.integration.routes.following import (
+    Answer,
+    Change,
+    OtherNode,
+    agrees,
+    all_tables,
+    cut_off,
+    delivered,
+    lose,
+    reconcile,
+    rows,
+)
+
+
+def cutting(signature: str) -> Change:
+    """The chain itself has not kept all of a transaction's logs."""
+
+    def change(method: str, params: list[Any], answer: Answer) -> Answer:
+        if method == "getTransaction" and params[0] == signature:
+            answer["result"] = cut_off(answer["result"])
+        return answer
+
+    return change
+
+
+def forging(signature: str, address: Pubkey, account: object) -> Change:
+    """As `cutting`, and the programme was handed an account of somebody's own along."""
+
+    def change(method: str, params: list[Any], answer: Answer) -> Answer:
+        if method == "getTransaction" and params[0] == signature:
+            raw = answer["result"] = cut_off(answer["result"])
+            message, loaded = raw["transaction"]["message"], raw["meta"]["loadedAddresses"]
+            place = len([*message["accountKeys"], *loaded["writable"], *loaded["readonly"]])
+            loaded["readonly"].append(str(address))
+            for one in message["instructions"]:
+                if message["accountKeys"][one["programIdIndex"]] == PROGRAM_ID:
+                    one["accounts"].append(place)
+        elif method == "getMultipleAccounts" and str(address) in params[0]:
+            answer["result"]["value"][params[0].index(str(address))] = account
+        return answer
+
+    return change
+
+
+def test_logs_that_were_cut_off_are_fetched_again(
+    platform: Platform, cluster: Cluster, alice: Keypair
+) -> None:
+    address = cluster.active_market(alice)
+    trade = cluster.buy(alice, address, SOL)
+    cluster.advance_slots(40)
+    reconcile(platform)
+    lose(platform, trade)
+    assert platform.index(cut_off(delivered(cluster, trade))).data["incomplete"] == 1
+    counts = reconcile(platform)
+    assert (counts["whole"], counts["discrepancies"]) == (1, 0)
+    agrees(platform, cluster, address)
+    assert rows(platform, "select from chain_incomplete") == []
+
+
+def test_what_the_chain_itself_has_cut_off_is_told_by_the_accounts(
+    platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever fills the logs before a trade hides it, and would vote with what is sold."""
+    address = cluster.active_market(alice)
+    cluster.buy(alice, address, SOL)
+    cluster.advance_slots(40)
+    reconcile(platform)
+    hidden = cluster.buy(alice, address, SOL // 2, outcome=False)
+    assert platform.index(cut_off(delivered(cluster, hidden))).data["incomplete"] == 1
+    cluster.advance_slots(40)
+    with FeedServer(OtherNode(cluster, cutting(hidden))) as node:
+        monkeypatch.setenv("SOLANA_RPC_URL", node.url)
+        counts = reconcile(platform)
+        assert (counts["whole"], counts["discrepancies"]) == (1, 1)
+        _hold_what_they_hold(platform, cluster, address, alice)
+        # What is traded in the open counts on top of it, once.
+        seen = cluster.buy(alice, address, SOL // 4, outcome=False)
+        cluster.resolve(alice, address)
+        cluster.dispute(alice, address)
+        platform.index(delivered(cluster, seen))
+        cluster.advance_slots(40)
+        assert reconcile(platform)["discrepancies"] == 0
+    _hold_what_they_hold(platform, cluster, address, alice)
+    position = cluster.account(UserPosition, position_address(address, alice.pubkey()))
+    [(weight,)] = rows(platform, "select weight from dispute_weights")
+    assert weight == abs(position.shares_yes - position.shares_no)
+    expected = all_tables(platform)
+    reindex(platform.database.url(), rows=2)
+    assert all_tables(platform) == expected
+
+
+@pytest.mark.parametrize("is_at_its_place", [True, False])
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_position_is_believed_by_its_place_and_its_owner(
+    platform: Platform,
+    cluster: Cluster,
+    alice: Keypair,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_at_its_place: bool,
+    is_ours: bool,
+) -> None:
+    """Whoever calls the programme hands along what he likes, bytes of a position too."""
+    address, thief = cluster.active_market(alice), Keypair().pubkey()
+    hidden = cluster.buy(alice, address, SOL)
+    cluster.advance_slots(40)
+    held = cluster.account(UserPosition, position_address(address, alice.pubkey()))
+    data = encode_account(held._replace(user=bytes(thief), shares_yes=2**63))
+    owner = PROGRAM_ID if is_ours else str(Keypair().pubkey())
+    account = {"data": [base64.b64encode(data).decode(), "base64"], "owner": owner}
+    place = position_address(address, thief) if is_at_its_place else Keypair().pubkey()
+    with FeedServer(OtherNode(cluster, forging(hidden, place, account))) as node:
+        monkeypatch.setenv("SOLANA_RPC_URL", node.url)
+        reconcile(platform)
+    observed = rows(
+        platform, "select wallet from chain_events where event_type = 'PositionObserved'"
+    )
+    wallets = {str(alice.pubkey())} | ({str(thief)} if is_at_its_place and is_ours else set())
+    assert {wallet for (wallet,) in observed} == wallets
+
+
+def _hold_what_they_hold(
+    platform: Platform, cluster: Cluster, address: Pubkey, wallet: Keypair
+) -> None:
+    """The market's row and the wallet's are what their accounts hold."""
+    agrees(platform, cluster, address)
+    position = cluster.account(UserPosition, position_address(address, wallet.pubkey()))
+    held = rows(
+        platform,
+        "select shares_yes, shares_no from chain_positions"  # noqa: S608 - ours
+        f" where wallet = '{wallet.pubkey()}'",
+    )
+    assert held == [(position.shares_yes, position.shares_no)]
