@@ -22,6 +22,7 @@ from presage.adapters import helius, solana_history, solana_rpc
 from presage.adapters.solana_history import MAX_ACCOUNTS, Accounts
 from presage.chain import programme
 from presage.chain.accounts import GlobalConfig, MarketAccount, decode_account
+from presage.chain.borsh import DecodeError
 from presage.chain.programme import MarketState
 from presage.db import connection
 from presage.db.connection import Statement
@@ -159,7 +160,11 @@ def _compare_config(run: Run) -> int:
     [data] = held.data
     if data is None or catch_up(run, Walk(), least_slot=held.slot) is not None:
         return 0
-    account = decode_account(GlobalConfig, data)
+    try:
+        account = decode_account(GlobalConfig, data)
+    except DecodeError as error:
+        run.fail(CONFIG, error)
+        return 0
     row = connection.fetch_one(run.call, _queries["config_at"], _Facts, {"slot": held.slot})
     ours: dict[str, Any] = orjson.loads(row.facts) if row else {}
     theirs = {

@@ -2,11 +2,13 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from solders.keypair import Keypair
 
 from infra.local.deliveries import GENESIS_S, market, of_events, wallet
+from infra.local.feed import FeedServer
 from infra.reindex import reindex
 from presage.chain.accounts import GlobalConfig, MarketAccount
 from presage.chain.events import MarketCreated
@@ -14,6 +16,8 @@ from presage.chain.programme import config_address
 from tests.cluster import AUTHORITY, HELIUS_API_KEY, SOL, Cluster
 from tests.harness import Platform, Wallet
 from tests.integration.routes.following import (
+    Answer,
+    OtherNode,
     agrees,
     all_tables,
     delivered,
@@ -165,6 +169,25 @@ def test_what_holds_for_every_market_is_compared_too(
     assert (found["invariant"], found["subject"]) == ("chain_account", "config.dispute_period")
     kept = rows(platform, "select dispute_period from chain_config")
     assert kept == [(account.dispute_period,)]
+
+
+def test_a_configuration_that_nobody_can_read_hinders_no_market(
+    platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = cluster.active_market(alice)
+    cluster.advance_slots(40)
+
+    def change(method: str, params: list[Any], answer: Answer) -> Answer:
+        if method == "getMultipleAccounts" and params[0] == [str(config_address())]:
+            answer["result"]["value"][0]["data"][0] = base64.b64encode(bytes(500)).decode()
+        return answer
+
+    with FeedServer(OtherNode(cluster, change)) as node:
+        monkeypatch.setenv("SOLANA_RPC_URL", node.url)
+        assert reconcile(platform, "partial")["markets"] >= 1
+    agrees(platform, cluster, address)
+    letters = rows(platform, "select item, error from dead_letters")
+    assert letters == [("config", "DecodeError: this is no GlobalConfig")]
 
 
 def test_a_node_that_fails_hinders_nothing_for_long(
