@@ -516,20 +516,6 @@ CREATE FUNCTION public.batch_results(p_orders public.order_draft[], p_order_ids 
     left join placed as p on p.order_id = i.id
 $$;
 
-CREATE FUNCTION public.begin_indexing(p_signatures text[], p_from timestamp with time zone, p_to timestamp with time zone) RETURNS TABLE(signature text, ordinal integer)
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
-    SET plan_cache_mode TO 'force_custom_plan'
-    AS $$
-begin
-    perform public.lock_indexer();
-    return query
-    select e.signature, e.ordinal
-    from public.chain_events as e
-    where e.signature = any (p_signatures) and e.block_time between p_from and p_to;
-end;
-$$;
-
 CREATE FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) RETURNS TABLE(run_id uuid, decision text, slot timestamp with time zone)
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -2624,7 +2610,7 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
+CREATE FUNCTION public.index_events(p_trades text[], p_trade_ordinals integer[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2632,6 +2618,7 @@ declare
     v_rows  public.chain_events[];
     v_later public.chain_events[];
 begin
+    perform public.lock_indexer();
     insert into public.chain_addresses as a (market, market_id, address)
     select * from unnest(p_markets, p_market_ids, p_addresses)
     on conflict do nothing;
@@ -2645,15 +2632,19 @@ begin
           and e.data ->> 'market' = a.address
         returning e.*
     )
-    select array_agg(j::public.chain_events) filter (where j.signature <> all (p_signatures))
-    into v_later
-    from joined as j;
+    select array_agg(j::public.chain_events) into v_later
+    from joined as j
+    where (j.signature, j.ordinal) not in (
+        select t.signature collate "C", t.ordinal
+        from unnest(p_others, p_other_ordinals) as t (signature, ordinal));
 
     select array_agg(e::public.chain_events) into v_rows
-    from unnest(p_signatures, p_ordinals) as t (signature, ordinal)
+    from unnest(p_others, p_other_ordinals) as t (signature, ordinal)
     join public.chain_events as e
         on e.signature = t.signature collate "C" and e.ordinal = t.ordinal;
-    return public.project_events(v_rows || coalesce(v_later, '{}'), p_request_id, p_now);
+    return public.project_events(
+        p_markets, p_trades, p_trade_ordinals, v_rows || v_later, p_request_id, p_now
+    );
 end;
 $$;
 
@@ -4290,9 +4281,10 @@ CREATE TABLE public.chain_events (
     CONSTRAINT chain_events_have_a_place CHECK (((slot >= 0) AND (tx_index >= 0) AND (ordinal >= 0)))
 );
 
-CREATE FUNCTION public.project_events(p_rows public.chain_events[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
+CREATE FUNCTION public.project_events(p_markets text[], p_trades text[], p_trade_ordinals integer[], p_others public.chain_events[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
     LANGUAGE plpgsql
     SET search_path TO ''
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
     v_touched text[];
@@ -4301,7 +4293,7 @@ declare
     v_claims  boolean;
     v_votes   boolean;
 begin
-    select array_agg(distinct r.market),
+    select p_markets || array_agg(distinct r.market) filter (where r.market <> all (p_markets)),
         array_agg(distinct r.market) filter (where r.event_type not in ('SharesBought', 'SharesSold',
             'WinningsClaimed', 'ProposalVoteSubmitted', 'DisputeVoteSubmitted',
             'LiquidityWithdrawn', 'Unknown')),
@@ -4310,7 +4302,7 @@ begin
         bool_or(r.event_type = 'WinningsClaimed'),
         bool_or(r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted'))
     into v_touched, v_moved, v_configs, v_claims, v_votes
-    from unnest(p_rows) as r;
+    from unnest(p_others) as r;
 
     insert into public.chain_markets (market, market_id, address)
     select a.market, a.market_id, a.address
@@ -4320,58 +4312,70 @@ begin
     on conflict (market) do nothing;
 
     with trades as materialized (
-        select r.market, r.wallet, r.event_type = 'SharesBought' as is_buy,
-            (r.data ->> 'outcome')::boolean as is_yes,
-            case r.event_type when 'SharesBought' then 1 else -1 end
-                * (r.data ->> 'shares')::numeric as shares,
-            coalesce(r.data ->> 'cost', r.data ->> 'proceeds')::numeric as amount,
-            (r.data ->> 'new_price_yes')::numeric as price,
-            array[r.slot, r.tx_index, r.ordinal] as place
-        from unnest(p_rows) as r
-        where r.event_type in ('SharesBought', 'SharesSold')
+        select e.market, e.wallet, e.event_type = 'SharesBought' as is_buy,
+            (e.data ->> 'outcome')::boolean as is_yes,
+            case e.event_type when 'SharesBought' then 1 else -1 end
+                * (e.data ->> 'shares')::numeric as shares,
+            coalesce(e.data ->> 'cost', e.data ->> 'proceeds')::numeric as amount,
+            (e.data ->> 'new_price_yes')::numeric as price,
+            e.slot, e.tx_index, e.ordinal,
+            e.slot > m.base_order[1]
+                or array[e.slot, e.tx_index, e.ordinal] > m.base_order as is_after_base
+        from unnest(p_trades, p_trade_ordinals) as t (signature, ordinal)
+        join public.chain_events as e
+            on e.signature = t.signature collate "C" and e.ordinal = t.ordinal
+        join public.chain_markets as m on m.market = e.market
     ),
     holders as (
-        insert into public.chain_positions as p
+        -- The lock lets nobody else begin a position meanwhile.
+        merge into public.chain_positions as p
+        using (
+            select t.market, t.wallet, coalesce(sum(t.shares) filter (where t.is_yes), 0) as yes,
+                coalesce(sum(t.shares) filter (where not t.is_yes), 0) as no,
+                coalesce(sum(t.amount) filter (where t.is_buy), 0) as paid,
+                coalesce(sum(t.amount) filter (where not t.is_buy), 0) as received, count(*) as trades
+            from trades as t
+            group by t.market, t.wallet
+        ) as n
+        on p.market = n.market and p.wallet = n.wallet
+        when matched then update
+            set shares_yes = p.shares_yes + n.yes, shares_no = p.shares_no + n.no,
+                paid = p.paid + n.paid, received = p.received + n.received,
+                trades = p.trades + n.trades
+        when not matched then insert
             (market, wallet, shares_yes, shares_no, paid, received, trades)
-        select t.market, t.wallet, coalesce(sum(t.shares) filter (where t.is_yes), 0),
-            coalesce(sum(t.shares) filter (where not t.is_yes), 0),
-            coalesce(sum(t.amount) filter (where t.is_buy), 0),
-            coalesce(sum(t.amount) filter (where not t.is_buy), 0), count(*)
-        from trades as t
-        group by t.market, t.wallet
-        order by t.market, t.wallet
-        on conflict (market, wallet) do update
-        set shares_yes = p.shares_yes + excluded.shares_yes,
-            shares_no = p.shares_no + excluded.shares_no,
-            paid = p.paid + excluded.paid,
-            received = p.received + excluded.received,
-            trades = p.trades + excluded.trades
+            values (n.market, n.wallet, n.yes, n.no, n.paid, n.received, n.trades)
     ),
     traded as (
         select t.market,
-            coalesce(sum(t.shares) filter (where t.is_yes and t.place > m.base_order), 0) as yes,
-            coalesce(sum(t.shares) filter (where not t.is_yes and t.place > m.base_order), 0) as no,
-            sum(t.amount) as volume, count(*) as trades, max(t.place) as place,
-            (array_agg(t.price order by t.place desc))[1] as price
+            coalesce(sum(t.shares) filter (where t.is_yes and t.is_after_base), 0) as yes,
+            coalesce(sum(t.shares) filter (where not t.is_yes and t.is_after_base), 0) as no,
+            sum(t.amount) as volume, count(*) as trades
         from trades as t
-        join public.chain_markets as m on m.market = t.market
         group by t.market
+    ),
+    latest as (
+        select distinct on (t.market) t.market, t.price,
+            array[t.slot, t.tx_index, t.ordinal] as place
+        from trades as t
+        order by t.market, t.slot desc, t.tx_index desc, t.ordinal desc
     )
     update public.chain_markets as m
     set shares_yes = m.shares_yes + t.yes,
         shares_no = m.shares_no + t.no,
         volume = m.volume + t.volume,
         trades = m.trades + t.trades,
-        price_yes = case when m.price_order > t.place then m.price_yes else t.price end,
-        price_order = greatest(m.price_order, t.place)
+        price_yes = case when m.price_order > l.place then m.price_yes else l.price end,
+        price_order = greatest(m.price_order, l.place)
     from traded as t
+    join latest as l on l.market = t.market
     where m.market = t.market;
 
     perform public.project_observed_positions(v_touched);
     if v_claims then
         insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
         select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true
-        from unnest(p_rows) as r
+        from unnest(p_others) as r
         where r.event_type = 'WinningsClaimed' and r.market is not null
         group by r.market, r.wallet
         on conflict (market, wallet) do update
@@ -4383,7 +4387,7 @@ begin
             case r.event_type when 'DisputeVoteSubmitted' then 'dispute' else 'proposal' end,
             (r.data ->> 'vote')::boolean, to_timestamp((r.data ->> 'timestamp')::double precision),
             array[r.slot, r.tx_index, r.ordinal]
-        from unnest(p_rows) as r
+        from unnest(p_others) as r
         where r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted')
         order by r.market, r.wallet, r.event_type, r.slot, r.tx_index, r.ordinal
         on conflict (market, wallet, kind) do update
@@ -4796,7 +4800,14 @@ begin
                 limit p_rows
             ) as e;
             exit when v_rows is null;
-            perform public.project_events(v_rows, null, p_now);
+            perform public.project_events(
+                array[v_market],
+                array_agg(r.signature) filter (where r.event_type in ('SharesBought', 'SharesSold')),
+                array_agg(r.ordinal) filter (where r.event_type in ('SharesBought', 'SharesSold')),
+                array_agg(r) filter (where r.event_type not in ('SharesBought', 'SharesSold')),
+                null, p_now
+            )
+            from unnest(v_rows) as r;
             v_events := v_events + cardinality(v_rows);
             v_last := v_rows[cardinality(v_rows)];
         end loop;
@@ -7798,6 +7809,8 @@ CREATE INDEX deposits_pending_by_expiry ON public.deposits USING btree (expires_
 
 CREATE UNIQUE INDEX deposits_reference_is_used_once ON public.deposits USING btree (method, reference_key) WHERE (status = ANY (ARRAY['pending'::text, 'verified'::text]));
 
+CREATE INDEX discrepancies_of_subject ON public.discrepancies USING btree (subject, field, created_at);
+
 CREATE INDEX escalations_by_user ON public.escalations USING btree (user_id, id DESC) WHERE (user_id IS NOT NULL);
 
 CREATE INDEX escalations_open ON public.escalations USING btree (created_at) WHERE (status = 'open'::text);
@@ -8366,9 +8379,6 @@ REVOKE ALL ON FUNCTION public.batch_refusal(p_place integer, p_code text, p_mess
 
 REVOKE ALL ON FUNCTION public.batch_results(p_orders public.order_draft[], p_order_ids uuid[], p_refusals jsonb, p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.begin_indexing(p_signatures text[], p_from timestamp with time zone, p_to timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.begin_indexing(p_signatures text[], p_from timestamp with time zone, p_to timestamp with time zone) TO presage_worker;
-
 REVOKE ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) TO presage_worker;
 
@@ -8541,8 +8551,8 @@ REVOKE ALL ON FUNCTION public.fresh_rate(p_base text, p_quote text, p_now timest
 REVOKE ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) TO presage_worker;
 
-REVOKE ALL ON FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) TO presage_worker;
+REVOKE ALL ON FUNCTION public.index_events(p_trades text[], p_trade_ordinals integer[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.index_events(p_trades text[], p_trade_ordinals integer[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.keep_audit_log() FROM PUBLIC;
 
@@ -8647,7 +8657,7 @@ GRANT SELECT ON TABLE public.chain_events TO presage_api;
 GRANT SELECT ON TABLE public.chain_events TO presage_admin;
 GRANT SELECT,INSERT ON TABLE public.chain_events TO presage_worker;
 
-REVOKE ALL ON FUNCTION public.project_events(p_rows public.chain_events[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.project_events(p_markets text[], p_trades text[], p_trade_ordinals integer[], p_others public.chain_events[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.project_observed_positions(p_markets text[]) FROM PUBLIC;
 
@@ -8902,7 +8912,7 @@ GRANT SELECT ON TABLE public.daily_reports TO presage_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.daily_reports TO presage_worker;
 
 GRANT SELECT ON TABLE public.discrepancies TO presage_admin;
-GRANT SELECT,INSERT ON TABLE public.discrepancies TO presage_worker;
+GRANT SELECT,INSERT,DELETE ON TABLE public.discrepancies TO presage_worker;
 
 GRANT SELECT ON TABLE public.dispute_weights TO presage_api;
 GRANT SELECT ON TABLE public.dispute_weights TO presage_admin;

@@ -207,6 +207,13 @@ select d.market_id, d.subject, d.field, d.ours, d.theirs, %(slot)s, %(now)s
 from jsonb_to_recordset(%(found)s::jsonb)
     as d (market_id uuid, subject text, field text, ours text, theirs text);
 
+-- name: list_told_missing
+-- Which of these markets' accounts were recorded as missing, in the days that admins are shown.
+select d.subject
+from public.discrepancies as d
+where d.subject = any (%(subjects)s::text[]) and d.field = 'account'
+  and d.created_at > %(now)s::timestamptz - interval '30 days';
+
 -- name: list_chain_discrepancies
 -- The latest differences between what was indexed and the chain's accounts.
 select d.subject, d.field, d.ours, d.theirs, d.slot, d.created_at

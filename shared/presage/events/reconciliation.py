@@ -65,6 +65,11 @@ class _Facts:
 
 
 @dataclass(frozen=True)
+class _Subject:
+    subject: str
+
+
+@dataclass(frozen=True)
 class _Letter:
     item: str
     body: str
@@ -206,9 +211,21 @@ def _compare_markets(run: Run, live: list[_Live]) -> int | None:
             observed = {} if data is None else _observed(decode_account(MarketAccount, data))
             kind = "MarketObserved"
             found.append(_Found(one.market, ours.market_id, kind, observed, differing, ours.as_of))
+    found = _untold(run, found)
     if found:
         _take(run, held.slot, found)
     return sum(len(one.differing) for one in found)
+
+
+def _untold(run: Run, found: list[_Found]) -> list[_Found]:
+    """All but the accounts that are told to be missing: nothing mends it, and each run sees it."""
+    missing = [one.subject for one in found if not one.observed]
+    if not missing:
+        return found
+    params = {"subjects": missing, "now": run.call.now}
+    rows = connection.fetch_all(run.call, _queries["list_told_missing"], _Subject, params)
+    told = {row.subject for row in rows}
+    return [one for one in found if one.observed or one.subject not in told]
 
 
 def _accounts(addresses: list[str]) -> Accounts:

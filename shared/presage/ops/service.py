@@ -34,6 +34,7 @@ _CLEANINGS = (
     "clean_price_feeds",
     "clean_dead_letters",
     "clean_alerts",
+    "clean_discrepancies",
     "clean_read_notifications",
     "clean_notifications",
     "clean_order_batches",

@@ -171,6 +171,33 @@ def test_what_holds_for_every_market_is_compared_too(
     assert kept == [(account.dispute_period,)]
 
 
+def test_an_account_that_is_missing_is_told_once(
+    platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing mends it: each run finds it again."""
+    address = cluster.active_market(alice)
+    cluster.advance_slots(40)
+    reconcile(platform)
+
+    def change(method: str, params: list[Any], answer: Answer) -> Answer:
+        if method == "getMultipleAccounts" and str(address) in params[0]:
+            answer["result"]["value"][params[0].index(str(address))] = None
+        return answer
+
+    with FeedServer(OtherNode(cluster, change)) as node:
+        monkeypatch.setenv("SOLANA_RPC_URL", node.url)
+        assert [reconcile(platform)["discrepancies"] for _ in range(8)] == [1, *[0] * 7]
+        told = rows(platform, "select field, ours, theirs from discrepancies")
+        assert told == [("account", "there", "missing")]
+        assert rows(platform, "select count from ops_alerts") == [(1,)]
+        # When admins are shown it no more, it is told again.
+        platform.advance(30 * 86_400)
+        assert reconcile(platform)["discrepancies"] == 1
+    platform.advance(61 * 86_400)
+    assert platform.deliver("cleanup").data["counts"]["clean_discrepancies"] == 1
+    assert len(rows(platform, "select from discrepancies")) == 1
+
+
 def test_a_configuration_that_nobody_can_read_hinders_no_market(
     platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
