@@ -7781,6 +7781,8 @@ CREATE INDEX chain_events_without_market ON public.chain_events USING btree (((d
 
 CREATE INDEX chain_incomplete_due ON public.chain_incomplete USING btree (next_attempt_at);
 
+CREATE INDEX chain_markets_live ON public.chain_markets USING btree (market) WHERE ((state <> ALL (ARRAY['FINALIZED'::text, 'CANCELLED'::text])) AND (address IS NOT NULL));
+
 CREATE INDEX chain_positions_of_wallet ON public.chain_positions USING btree (wallet, market);
 
 CREATE INDEX chain_transactions_due ON public.chain_transactions USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['built'::text, 'sent'::text, 'confirmed'::text]));

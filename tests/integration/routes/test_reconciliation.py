@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from infra.reindex import reindex
 from presage.chain.accounts import GlobalConfig, MarketAccount
 from presage.chain.events import MarketCreated
 from presage.chain.programme import config_address
+from presage.db.queries import Queries
+from presage.events import reconciliation
 from tests.cluster import AUTHORITY, HELIUS_API_KEY, SOL, Cluster
 from tests.harness import Platform, Wallet
 from tests.integration.routes.following import (
@@ -169,6 +172,27 @@ def test_what_holds_for_every_market_is_compared_too(
     assert (found["invariant"], found["subject"]) == ("chain_account", "config.dispute_period")
     kept = rows(platform, "select dispute_period from chain_config")
     assert kept == [(account.dispute_period,)]
+
+
+def test_markets_that_are_final_are_not_walked(platform: Platform) -> None:
+    with platform.database.connect() as owner:
+        owner.execute(
+            "insert into chain_markets (market, market_id, address, state)"
+            " select lpad(n::text, 64, '0'), gen_random_uuid(), n::text,"
+            " case when n % 1000 = 0 then 'ACTIVE' else 'FINALIZED' end"
+            " from generate_series(1, 30000) as n"
+        )
+        owner.execute("analyze chain_markets")
+    query = Queries(Path(reconciliation.__file__).parent / "queries.sql")["list_live_markets"]
+    with platform.database.connect("presage_worker") as worker:
+        worker.prepare_threshold = None  # as the handlers do: planned for the values at hand
+        for after in (None, "0" * 59 + "15000"):
+            explained = f"explain (analyze, buffers, format json) {query.sql.rstrip(';')}"
+            row = worker.execute(explained.encode(), {"after": after, "limit": 100}).fetchone()
+            assert row is not None
+            plan = row[0][0]["Plan"]
+            assert plan["Actual Rows"] == (30 if after is None else 15)
+            assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 50
 
 
 def test_an_account_that_is_missing_is_told_once(
