@@ -77,6 +77,7 @@ class Batch:
     transactions: list[Transaction] = field(default_factory=list)
     malformed: list[Malformed] = field(default_factory=list)
     opened: deque[tuple[msgspec.Raw, RawTransaction]] = field(default_factory=deque)
+    fresh: list[Row] = field(default_factory=list)  # what was new, once it is kept
 
     @property
     def names(self) -> list[str]:
@@ -129,8 +130,8 @@ def receive_helius(call: Call, body: bytes) -> DeliveryIndexed:
     batch = open_delivery(body)
     indexed = index(call, batch)
     rows = batch.rows
-    if rows:
-        lag_ms = clock.to_ms(call.now) - 1000 * min(row.block_time_s for row in rows)
+    if batch.fresh:
+        lag_ms = clock.to_ms(call.now) - 1000 * min(row.block_time_s for row in batch.fresh)
         metrics.duration_ms("IndexLag", max(0, lag_ms))
     return DeliveryIndexed(
         transactions=len(batch.transactions) + len(batch.malformed),
@@ -198,6 +199,7 @@ def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
         return statements
 
     results = _store(call, batch, blocks, last)
+    batch.fresh = fresh
     _count(batch)
     if fresh and (changed := results[-1][0].changed):
         call.changed_tags += ["markets", *(f"market:{market}" for market in changed)]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from infra.local import deliveries
+from infra.local.clock import set_clock
 from infra.local.deliveries import GENESIS_S, market, of_events, wallet
 from presage.chain import programme
 from presage.chain.events import (
@@ -153,6 +154,26 @@ def test_a_delivery_is_counted_and_a_duplicate_changes_nothing(platform: Platfor
     [(workflow, payload)] = _rows(platform, "select workflow, payload from dead_letters")
     assert workflow == "event_reconciliation"
     assert base64.b64decode(payload["base64"]) == b'{"slot": "no"}'  # as it came
+
+
+def test_what_comes_again_is_not_late(
+    platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A delivery whose answer was lost is tried again for a day."""
+
+    def lags() -> list[float]:
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return [one["IndexLag"][0] for one in told if "IndexLag" in one]
+
+    set_clock(platform.clock_file, 1000 * (GENESIS_S + 3))
+    platform.index(CREATED)
+    assert lags() == [3_000]
+    platform.advance(600)
+    platform.index(CREATED)
+    assert lags() == []
+    later = SharesBought(MARKET, BOB, True, 1, 1, 1, GENESIS_S)  # noqa: FBT003
+    platform.index(CREATED, of_events(later, name="later", slot=deliveries.GENESIS_SLOT + 1_500))
+    assert lags() == [3_000]
 
 
 def test_what_is_new_is_found_behind_much_that_is_known(platform: Platform) -> None:
