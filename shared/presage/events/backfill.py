@@ -57,6 +57,11 @@ class _Incomplete:
 
 
 @dataclass(frozen=True)
+class _Waiting:
+    waiting: int
+
+
+@dataclass(frozen=True)
 class _At:
     address: str
     market: str
@@ -153,6 +158,12 @@ def fetch_again(run: Run) -> int:
             later = {"signature": row.signature, "next_attempt_at": run.call.now + wait}
             connection.run(run.call, [(_queries["put_off_incomplete"], None, later)])
     return settled
+
+
+def measure_incomplete(run: Run) -> None:
+    """Tell how many transactions wait to be fetched again."""
+    row = connection.fetch_one(run.call, _queries["count_incomplete"], _Waiting, {})
+    metrics.count("TransactionsToFetch", row.waiting if row else 0)
 
 
 def _observed_positions(run: Run, raw: RawTransaction) -> list[Transaction]:

@@ -161,6 +161,10 @@ where next_attempt_at <= %(now)s
 order by next_attempt_at, signature
 limit %(limit)s;
 
+-- name: count_incomplete
+-- How many transactions wait to be fetched again.
+select count(*)::integer as waiting from public.chain_incomplete;
+
 -- name: find_markets_at
 -- Markets by where their accounts are.
 select address, market from public.chain_addresses where address = any (%(addresses)s::text[]);

@@ -28,7 +28,7 @@ from presage.db import connection
 from presage.db.connection import Statement
 from presage.db.queries import beside
 from presage.errors import UpstreamError
-from presage.events.backfill import Walk, catch_up, fetch_again
+from presage.events.backfill import Walk, catch_up, fetch_again, measure_incomplete
 from presage.events.indexing import RECONCILIATION, Batch, index, read_delivery
 from presage.events.transactions import MAX_INDEX, Row, Transaction
 from presage.ops import alerts
@@ -104,6 +104,7 @@ def event_reconciliation(run: Run) -> Outcome:
         cursor = None
     if cursor is None:
         counts["read"] = _read_malformed(run)
+        measure_incomplete(run)
     return Outcome(counts=counts, next_cursor=cursor)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import pytest
 from solders.pubkey import Pubkey
 
 from infra.local.asgi import Receive, Scope, Send, answer_lifespan, read_body, respond
@@ -75,6 +76,12 @@ def flush_breakers(platform: Platform) -> None:
     """Close the breaker, which Redis keeps open by its own clock."""
     assert platform
     redis.flush([("DEL", f"breaker:solana_rpc:{part}") for part in ("open", "failures", "probe")])
+
+
+def told(capsys: pytest.CaptureFixture[str], metric: str) -> list[float]:
+    """The values of a metric that were published since the last look."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [line[metric][0] for line in lines if metric in line]
 
 
 @dataclass

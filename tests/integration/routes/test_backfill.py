@@ -22,9 +22,11 @@ from tests.integration.routes.following import (
     all_tables,
     cut_off,
     delivered,
+    flush_breakers,
     lose,
     reconcile,
     rows,
+    told,
 )
 
 
@@ -103,6 +105,23 @@ def test_what_the_chain_itself_has_cut_off_is_told_by_the_accounts(
     expected = all_tables(platform)
     reindex(platform.database.url(), rows=2)
     assert all_tables(platform) == expected
+
+
+def test_how_many_wait_to_be_fetched_is_told(
+    platform: Platform, cluster: Cluster, alice: Keypair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = cluster.active_market(alice)
+    trades = [cluster.buy(alice, address, SOL) for _ in range(2)]
+    platform.index(*[cut_off(delivered(cluster, one)) for one in trades])
+    # A node that is down tells nothing of them.
+    cluster.control("faults", status=503, times=-1)
+    reconcile(platform, "partial")
+    assert told(capsys, "TransactionsToFetch") == [2]
+    cluster.control("faults")
+    flush_breakers(platform)
+    cluster.advance_slots(40)
+    reconcile(platform)
+    assert told(capsys, "TransactionsToFetch") == [0]
 
 
 @pytest.mark.parametrize("is_at_its_place", [True, False])
