@@ -184,8 +184,13 @@ where signature = %(signature)s;
 select item, payload ->> 'base64' as body from public.dead_letters
 where workflow = %(workflow)s and status = 'pending' and next_attempt_at <= %(now)s
   and item like 'malformed:%%'
-order by item
+order by next_attempt_at, id
 limit %(limit)s;
+
+-- name: resolve_letter
+-- What a dead letter was about is done.
+update public.dead_letters set status = 'resolved', next_attempt_at = null, updated_at = %(now)s
+where workflow = %(workflow)s and item = %(item)s and status = 'pending';
 
 -- name: list_live_markets
 -- Markets that can still change, by their id on chain.

@@ -36,6 +36,9 @@ from presage.workflows.run import Outcome, Run
 
 MALFORMED_PER_RUN = 1_000
 CONFIG = "config"
+# The kinds of its dead letters: those of a whole run, and those that are resolved one by one.
+_WHOLE = frozenset({"rpc", "webhook", CONFIG, "market"})
+_ONE_BY_ONE = frozenset({"malformed"})
 _NOBODY = bytes(32)
 _queries = beside(__file__)
 
@@ -92,6 +95,7 @@ def event_reconciliation(run: Run) -> Outcome:
 
     Nothing to do without a cluster. When the RPC fails, the rest waits for the next run.
     """
+    run.untried |= _WHOLE | _ONE_BY_ONE
     if not (solana_rpc.is_configured() and config.get("ZMART_PROGRAM_ID")):
         return Outcome(counts={})
     counts: Counter[str] = Counter()
@@ -99,6 +103,7 @@ def event_reconciliation(run: Run) -> Outcome:
         counts["enabled"] = _enable_webhook(run)
     try:
         cursor = _reconcile(run, counts)
+        run.untried -= _WHOLE
     except UpstreamError as error:
         run.fail("rpc", error)
         cursor = None
@@ -148,15 +153,15 @@ def _read_malformed(run: Run) -> int:
     read = 0
     for letter in connection.fetch_all(run.call, _queries["list_due_malformed"], _Letter, params):
         if run.out_of_time:
-            run.skipped.add(letter.item)
-            continue
+            break
         body = base64.b64decode(letter.body)
         batch = read_delivery(body if body.lstrip().startswith(b"[") else b"[" + body + b"]")
         if batch.malformed:
             run.fail(letter.item, ValueError(batch.malformed[0].error))
-        else:
-            index(run.call, batch)
-            read += 1
+            continue
+        done = {"workflow": RECONCILIATION, "item": letter.item, "now": run.call.now}
+        index(run.call, batch, (_queries["resolve_letter"], None, done))
+        read += 1
     return read
 
 

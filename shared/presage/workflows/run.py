@@ -20,7 +20,11 @@ WORK_S = 20.0
 
 @dataclass(kw_only=True)
 class Run:
-    """A claimed slot of a workflow. `waiting` are the items whose dead letters are not due."""
+    """A claimed slot of a workflow. `waiting` are the items whose dead letters are not due.
+
+    A run that reaches its end has done what was due, but for `skipped` items and `untried` kinds of
+    them: a kind is an item's text before its colon.
+    """
 
     id: uuid.UUID
     name: str
@@ -30,6 +34,7 @@ class Run:
     waiting: frozenset[str] = frozenset()
     failures: dict[str, str] = field(default_factory=dict)
     skipped: set[str] = field(default_factory=set)
+    untried: set[str] = field(default_factory=set)
     _began: float = field(default_factory=time.monotonic)
 
     @property

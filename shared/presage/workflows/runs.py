@@ -105,6 +105,7 @@ def finish(run: Run, outcome: Outcome) -> Status:
     if outcome.next_cursor is None:
         still = [*run.failures, *run.skipped]
         done = {"workflow": run.name, "began": run.call.now, "still": still, "now": now}
+        done["untried"] = [*run.untried]
         statements.append((_queries["resolve_dead_letters"], None, done))
     statements.append(
         (

@@ -285,6 +285,39 @@ def test_what_could_not_be_read_is_read_again(platform: Platform, cluster: Clust
     assert made == [("PROPOSED",)]
 
 
+def test_what_was_not_tried_is_not_done(
+    platform: Platform, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a cluster, with a node that is down, and behind more letters than a run reads."""
+
+    def left() -> list[str]:
+        kept = rows(platform, "select item from dead_letters where status = 'pending' order by id")
+        return [item for (item,) in kept]
+
+    made = of_events(MarketCreated(market("late"), wallet("a"), 10**11, 0, GENESIS_S))
+    payload = {"base64": base64.b64encode(json.dumps(made).encode()).decode()}
+    items = ["config", "malformed:1", "malformed:2", "market:1", "webhook"]
+    letters = [{"item": item, "error": "x", "payload": payload} for item in items]
+    with platform.database.connect() as owner:
+        owner.execute(
+            "select keep_dead_letters('event_reconciliation', %s, false, '2026-01-01')",
+            (json.dumps(letters),),
+        )
+    with monkeypatch.context() as patch:
+        patch.setenv("SOLANA_RPC_URL", "")
+        reconcile(platform)
+    assert left() == items
+    monkeypatch.setattr(reconciliation, "MALFORMED_PER_RUN", 1)
+    cluster.control("faults", status=503, times=-1)
+    assert reconcile(platform, "partial")["read"] == 1
+    assert left() == ["config", *items[2:], "rpc"]
+    cluster.control("faults")
+    flush_breakers(platform)
+    monkeypatch.setattr(reconciliation, "MALFORMED_PER_RUN", 0)
+    reconcile(platform)
+    assert left() == ["malformed:2"]
+
+
 def test_a_webhook_that_was_switched_off_is_switched_on(
     platform: Platform, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
