@@ -1,11 +1,11 @@
 """Fetching what no delivery brought: the programme's transactions since the last look.
 
 Only what is final is fetched, newest first. Reading is safe to repeat and in any order, so the mark
-moves once its end is reached, and a run that stops halfway loses nothing.
+moves once its end is reached, and a run that stops halfway loses nothing: what it read is indexed.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import batched
@@ -23,6 +23,7 @@ from presage.chain.borsh import DecodeError
 from presage.chain.programme import position_address
 from presage.db import connection
 from presage.db.queries import beside
+from presage.errors import SolanaError, UpstreamError
 from presage.events.indexing import Batch, Malformed, index
 from presage.events.transactions import (
     MAX_INDEX,
@@ -102,7 +103,7 @@ def catch_up(run: Run, walk: Walk, *, least_slot: int = 0) -> Walk | None:
     """
     programme = config.get("ZMART_PROGRAM_ID")
     last = connection.fetch_one(run.call, _queries["find_cursor"], Mark, {"programme": programme})
-    newest, before = walk.newest, walk.before
+    newest, before, reader = walk.newest, walk.before, _Reader(run)
     while True:
         page = solana_history.mentions(
             programme,
@@ -114,10 +115,9 @@ def catch_up(run: Run, walk: Walk, *, least_slot: int = 0) -> Walk | None:
         # A node that has forgotten the mark would go on to the beginning.
         fresh = [one for one in page if last is None or one.slot >= last.slot]
         for chunk in batched(fresh, CHUNK, strict=False):
-            if run.out_of_time:
+            before = _fetch(run, reader, chunk) or before
+            if before != chunk[-1].signature:
                 return Walk(newest, before)
-            _fetch(run, chunk)
-            before = chunk[-1].signature
         if len(fresh) < MAX_SIGNATURES:
             break
     if newest:
@@ -127,37 +127,57 @@ def catch_up(run: Run, walk: Walk, *, least_slot: int = 0) -> Walk | None:
 
 
 def fetch_again(run: Run) -> int:
-    """Fetch transactions once more whose logs were cut off; how many are settled.
+    """Fetch transactions once more that were not told whole; how many are settled.
 
     What the chain itself has cut off stays so: then the wallets' own accounts tell what they hold,
-    and the markets' are compared anyway (see reconciliation.py).
-
-    Raises:
-        SolanaError: the RPC did not answer.
+    and the markets' are compared anyway (see reconciliation.py). When the RPC
+    fails, the rest waits.
     """
     params = {"now": run.call.now, "limit": INCOMPLETE_PER_RUN}
     rows = connection.fetch_all(run.call, _queries["list_incomplete"], _Incomplete, params)
-    settled = 0
+    settled, reader = 0, _Reader(run)
     for row in rows:
         if run.out_of_time:
             break
-        batch, opened = _read([Mention(row.signature, row.slot, has_failed=False)])
-        found = opened.get(row.signature)
-        is_whole = bool(batch.malformed) or any(one.is_complete for one in batch.transactions)
-        # What is still cut off is noted already.
-        kept = [_as_complete(one) for one in batch.transactions]
-        if not is_whole and found is not None:
-            kept += _observed_positions(run, found)
-        index(run.call, Batch(kept, batch.malformed))
-        if is_whole or found is not None or row.attempts + 1 >= MAX_ATTEMPTS:
-            done = {"signature": row.signature}
-            connection.run(run.call, [(_queries["drop_incomplete"], None, done)])
+        try:
+            batch = _told_at_last(run, reader, row)
+        except UpstreamError as error:
+            run.fail("rpc", error)
+            break
+        if batch is not None:
+            drop = (_queries["drop_incomplete"], None, {"signature": row.signature})
+            index(run.call, batch, drop)
             settled += 1
-        else:
-            wait = timedelta(seconds=PUT_OFF_S * 2**row.attempts)
-            later = {"signature": row.signature, "next_attempt_at": run.call.now + wait}
-            connection.run(run.call, [(_queries["put_off_incomplete"], None, later)])
+        elif not run.out_of_time:
+            _put_off(run, row)
     return settled
+
+
+def _told_at_last(run: Run, reader: "_Reader", row: _Incomplete) -> Batch | None:
+    """What there is to be known of a transaction, None when the node does not tell it now."""
+    found = reader.read(row.signature, row.slot)
+    if found is None or not (found.is_whole or found.raw):
+        return None
+    # What is still cut off is noted already.
+    kept = [one._replace(is_complete=True) for one in found.batch.transactions]
+    if not found.is_whole and (raw := found.raw):
+        if run.out_of_time:
+            return None
+        positions = reader.ask(lambda: _observed_positions(run, raw))
+        if positions is None:
+            return None
+        kept += positions
+    return Batch(kept, found.batch.malformed)
+
+
+def _put_off(run: Run, row: _Incomplete) -> None:
+    if row.attempts + 1 < MAX_ATTEMPTS:
+        wait = timedelta(seconds=PUT_OFF_S * 2**row.attempts)
+        later = {"signature": row.signature, "next_attempt_at": run.call.now + wait}
+        connection.run(run.call, [(_queries["put_off_incomplete"], None, later)])
+    else:
+        done = {"signature": row.signature}
+        connection.run(run.call, [(_queries["drop_incomplete"], None, done)])
 
 
 def measure_incomplete(run: Run) -> None:
@@ -217,42 +237,104 @@ def _positions_at(addresses: Sequence[str], owner: str) -> Iterator[tuple[int, U
                 yield held.slot, one
 
 
-def _as_complete(one: Transaction) -> Transaction:
-    return Transaction(one.signature, one.slot, one.block_time_s, one.rows)
+def _fetch(run: Run, reader: "_Reader", chunk: Sequence[Mention]) -> str | None:
+    """Index those that are not here, while there is time; the last that was looked at.
+
+    Raises:
+        SolanaError: the node is not well; what it told until then is indexed.
+    """
+    params = {"signatures": [one.signature for one in chunk if not one.has_failed]}
+    rows = connection.fetch_all(run.call, _queries["list_known"], _Signature, params)
+    known = {row.signature for row in rows}
+    batch, last = Batch(), None
+    try:
+        for one in chunk:
+            if run.out_of_time:
+                break
+            if not (one.has_failed or one.signature in known):
+                if (found := reader.read(one.signature, one.slot)) is None:
+                    break
+                batch.transactions += found.batch.transactions
+                batch.malformed += found.batch.malformed
+            last = one.signature
+    finally:
+        if batch.transactions or batch.malformed:
+            index(run.call, batch)
+            if missed := sum(bool(one.rows) for one in batch.transactions):
+                metrics.count("MissedTransactions", missed)
+    return last
 
 
-def _fetch(run: Run, chunk: Iterable[Mention]) -> None:
-    wanted = {one.signature: one for one in chunk if not one.has_failed}
-    params = {"signatures": [*wanted]}
-    for row in connection.fetch_all(run.call, _queries["list_known"], _Signature, params):
-        del wanted[row.signature]
-    if wanted:
-        batch, _ = _read(wanted.values())
-        index(run.call, batch)
-        if missed := sum(bool(one.rows) for one in batch.transactions):
-            metrics.count("MissedTransactions", missed)
+@dataclass(frozen=True)
+class _Found:
+    """A transaction alone in a batch; `raw` where the node shows it and its place."""
+
+    batch: Batch
+    raw: RawTransaction | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no more of it can be learned."""
+        return bool(self.batch.malformed) or any(one.is_complete for one in self.batch.transactions)
 
 
-def _read(mentions: Iterable[Mention]) -> tuple[Batch, dict[str, RawTransaction]]:
-    """These transactions, read and opened; one that the node cannot show is incomplete."""
-    batch, ours = Batch(), watched()
-    opened: dict[str, RawTransaction] = {}
-    orders: dict[int, dict[str, int]] = {}
-    for one in mentions:
+@dataclass
+class _Reader:
+    """Asks for transactions one by one; one that the node cannot show is incomplete.
+
+    A node that fails may fail at this transaction for good: it is incomplete too, so that the rest
+    has its turn. When it fails at the next one as well, it is not well.
+    """
+
+    run: Run
+    _has_failed: bool = False
+    _block: tuple[int, dict[str, int]] = (-1, {})
+
+    def read(self, signature: str, slot: int) -> _Found | None:
+        """A transaction, None when no time is left to ask for all of it.
+
+        Raises:
+            SolanaError: the node has failed twice in a row.
+        """
+        hidden = _Found(Batch([Transaction(signature, slot, 0, is_complete=False)]))
+        told = self.ask(lambda: solana_history.transaction(signature))
+        if told is None:
+            return hidden
+        text = orjson.dumps(told)
         try:
-            raw = solana_history.transaction(one.signature)
-            if raw is not None and one.slot not in orders:
-                orders[one.slot] = solana_history.order_of(one.slot)
-        except RefusedError:
-            raw = None
-        place = orders.get(one.slot, {}).get(one.signature)
-        if raw is None or place is None:
-            batch.transactions.append(Transaction(one.signature, one.slot, 0, is_complete=False))
-            continue
-        text = orjson.dumps(raw)
-        try:
-            opened[one.signature] = open_transaction(text)
-            batch.transactions.append(read_transaction(opened[one.signature], ours, place))
+            raw = open_transaction(text)
+            read = read_transaction(raw, watched(), 0)
+            if read.rows and raw.index_within_block is None:
+                if self.run.out_of_time:
+                    return None
+                place = self._order_of(raw.slot).get(signature)
+                if place is None:
+                    return hidden
+                read = read_transaction(raw, watched(), place)
         except MalformedTransactionError as error:
-            batch.malformed.append(Malformed(text, str(error)))
-    return batch, opened
+            return _Found(Batch(malformed=[Malformed(text, str(error))]))
+        self._has_failed = False
+        return _Found(Batch([read]), raw)
+
+    def ask[AnswerT](self, question: Callable[[], AnswerT]) -> AnswerT | None:
+        """What the node answers, None where it refuses or has failed once.
+
+        Raises:
+            SolanaError: it has failed twice in a row.
+        """
+        try:
+            return question()
+        except RefusedError:
+            return None
+        except SolanaError:
+            if self._has_failed:
+                raise
+            self._has_failed = True
+            return None
+
+    def _order_of(self, slot: int) -> dict[str, int]:
+        """A block's order; asked for once, since one that cannot be had hides all that is in it."""
+        if self._block[0] != slot:
+            self._block = slot, {}
+            self._block = slot, self.ask(lambda: solana_history.order_of(slot)) or {}
+        return self._block[1]

@@ -1,17 +1,23 @@
 """Fetching what no delivery brought, or not whole: what a node tells, and what it cannot tell."""
 
 import base64
+import time
+import uuid
 from typing import Any
 
 import pytest
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 
 from infra.local.feed import FeedServer
 from infra.local.stack import PROGRAM_ID
 from infra.reindex import reindex
+from presage.adapters import solana_rpc
 from presage.chain.accounts import UserPosition, encode_account
 from presage.chain.programme import position_address
+from presage.events import backfill
+from presage.workflows import run
 from tests.cluster import SOL, Cluster
 from tests.harness import Platform
 from tests.integration.routes.following import (
@@ -105,6 +111,129 @@ def test_what_the_chain_itself_has_cut_off_is_told_by_the_accounts(
     expected = all_tables(platform)
     reindex(platform.database.url(), rows=2)
     assert all_tables(platform) == expected
+
+
+def failing(*signatures: str, says: int | Answer = 500) -> Change:
+    """A node that answers so when it is asked for these transactions."""
+
+    def change(method: str, params: list[Any], answer: Answer) -> Answer | int:
+        if method != "getTransaction" or params[0] not in signatures:
+            return answer
+        return says if isinstance(says, int) else {"jsonrpc": "2.0", "id": 1} | says
+
+    return change
+
+
+def _signatures(cluster: Cluster, address: Pubkey) -> list[str]:
+    """What a market's account is named in, newest first."""
+    found = cluster.rpc("getSignaturesForAddress", str(address), {"commitment": "finalized"})
+    return [one["signature"] for one in found]
+
+
+def _indexed(platform: Platform) -> set[str]:
+    fetched = "select signature from chain_events where signature not like 'observed:%'"
+    return {one for (one,) in rows(platform, fetched)}
+
+
+def test_a_slow_node_is_followed_transaction_by_transaction(
+    platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run ends long before its Lambda does, with what it read until then."""
+    address = cluster.active_market(alice)
+    cluster.advance_slots(40)
+    wanted = _signatures(cluster, address)
+
+    def change(method: str, _: list[Any], answer: Answer) -> Answer:
+        time.sleep(0.3 if method == "getTransaction" else 0)
+        return answer
+
+    monkeypatch.setattr(run, "WORK_S", 0.55)
+    with FeedServer(OtherNode(cluster, change)) as node:
+        monkeypatch.setenv("SOLANA_RPC_URL", node.url)
+        seen: list[int] = []
+        walk: backfill.Walk | None = backfill.Walk()
+        while walk is not None and len(seen) < 20:
+            seen.append(len(_indexed(platform)))
+            walk = backfill.catch_up(_run(platform), walk)
+            assert walk is None or walk.before in wanted
+    assert 1 < len(set(seen)) < 20
+    assert _indexed(platform) == set(wanted)
+
+
+def _run(platform: Platform) -> run.Run:
+    call = platform.as_zone("worker")
+    return run.Run(id=uuid.uuid4(), name="event_reconciliation", slot=call.now, call=call)
+
+
+@pytest.mark.parametrize(
+    "says", [500, {"result": None}, {"error": {"code": -32011, "message": "No history."}}]
+)
+def test_what_a_node_cannot_show_hinders_nothing(
+    platform: Platform,
+    cluster: Cluster,
+    alice: Keypair,
+    monkeypatch: pytest.MonkeyPatch,
+    says: int | Answer,
+) -> None:
+    address = cluster.active_market(alice)
+    hidden = cluster.buy(alice, address, SOL)
+    cluster.resolve(alice, address)
+    cluster.advance_slots(40)
+    monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0)
+    with FeedServer(OtherNode(cluster, failing(hidden, says=says))) as node:
+        monkeypatch.setenv("SOLANA_RPC_URL", node.url)
+        for attempts in (1, 2):
+            counts = reconcile(platform)
+            assert (counts["whole"], counts["markets"] >= 1) == (0, True)
+            assert rows(platform, "select signature, attempts from chain_incomplete") == [
+                (hidden, attempts)
+            ]
+        assert _indexed(platform) >= {*_signatures(cluster, address)} - {hidden}
+        # The accounts tell what it did.
+        agrees(platform, cluster, address)
+
+
+def test_a_node_that_stops_answering_loses_nothing_that_it_told(
+    platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = cluster.active_market(alice)
+    cluster.advance_slots(40)
+    newest, *older = _signatures(cluster, address)
+    monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0)
+    with FeedServer(OtherNode(cluster, failing(*older))) as node:
+        monkeypatch.setenv("SOLANA_RPC_URL", node.url)
+        # However many in a row it cannot tell: each run leaves one of them behind.
+        for left in (1, 2):
+            reconcile(platform, "partial")
+            assert _indexed(platform) == {newest}
+            waiting = rows(platform, "select signature from chain_incomplete order by slot desc")
+            assert waiting == [(one,) for one in older[:left]]
+            flush_breakers(platform)
+    monkeypatch.setenv("SOLANA_RPC_URL", cluster.url)
+    reconcile(platform)
+    assert _indexed(platform) == {newest, *older}
+
+
+def test_a_block_is_asked_for_where_there_are_events(
+    platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def change(method: str, params: list[Any], answer: Answer) -> Answer:
+        asked.append((method, params[0]))
+        return answer
+
+    programme = Pubkey.from_string(PROGRAM_ID)
+    paid = TransferParams(from_pubkey=alice.pubkey(), to_pubkey=programme, lamports=SOL)
+    named = cluster.send(alice, transfer(paid))
+    bought = cluster.create_market(alice)
+    cluster.advance_slots(40)
+    with FeedServer(OtherNode(cluster, change)) as node:
+        monkeypatch.setenv("SOLANA_RPC_URL", node.url)
+        reconcile(platform)
+    assert ("getTransaction", named) in asked
+    slots = [slot for method, slot in asked if method == "getBlock"]
+    assert slots == [cluster.transaction(one)["slot"] for one in _signatures(cluster, bought)]
 
 
 def test_how_many_wait_to_be_fetched_is_told(
