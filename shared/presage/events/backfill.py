@@ -22,9 +22,10 @@ from presage.chain.accounts import UserPosition, decode_account
 from presage.chain.borsh import DecodeError
 from presage.chain.programme import position_address
 from presage.db import connection
+from presage.db.connection import Statement
 from presage.db.queries import beside
 from presage.errors import SolanaError, UpstreamError
-from presage.events.indexing import Batch, Malformed, index
+from presage.events.indexing import RECONCILIATION, Batch, Malformed, index
 from presage.events.transactions import (
     MAX_INDEX,
     MalformedTransactionError,
@@ -55,6 +56,7 @@ class _Incomplete:
     signature: str
     slot: int
     attempts: int
+    is_letter: bool
 
 
 @dataclass(frozen=True)
@@ -130,10 +132,10 @@ def fetch_again(run: Run) -> int:
     """Fetch transactions once more that were not told whole; how many are settled.
 
     What the chain itself has cut off stays so: then the wallets' own accounts tell what they hold,
-    and the markets' are compared anyway (see reconciliation.py). When the RPC
-    fails, the rest waits.
+    and the markets' are compared anyway (see reconciliation.py). One that the node never shows is a
+    dead letter in the end, and fetched when that is due. When the RPC fails, the rest waits.
     """
-    params = {"now": run.call.now, "limit": INCOMPLETE_PER_RUN}
+    params = {"workflow": RECONCILIATION, "now": run.call.now, "limit": INCOMPLETE_PER_RUN}
     rows = connection.fetch_all(run.call, _queries["list_incomplete"], _Incomplete, params)
     settled, reader = 0, _Reader(run)
     for row in rows:
@@ -145,8 +147,7 @@ def fetch_again(run: Run) -> int:
             run.fail("rpc", error)
             break
         if batch is not None:
-            drop = (_queries["drop_incomplete"], None, {"signature": row.signature})
-            index(run.call, batch, drop)
+            _settle(run, row, batch)
             settled += 1
         elif not run.out_of_time:
             _put_off(run, row)
@@ -170,14 +171,37 @@ def _told_at_last(run: Run, reader: "_Reader", row: _Incomplete) -> Batch | None
     return Batch(kept, found.batch.malformed)
 
 
+def _settle(run: Run, row: _Incomplete, batch: Batch) -> None:
+    letter = {"workflow": RECONCILIATION, "item": _item(row), "now": run.call.now}
+    index(
+        run.call,
+        batch,
+        (_queries["drop_incomplete"], None, {"signature": row.signature}),
+        (_queries["resolve_letter"], None, letter),
+    )
+
+
 def _put_off(run: Run, row: _Incomplete) -> None:
-    if row.attempts + 1 < MAX_ATTEMPTS:
+    """Wait for longer each time, and then as a dead letter."""
+    hidden = SolanaError("The node does not show this transaction.")
+    if row.is_letter:
+        run.fail(_item(row), hidden)
+    elif row.attempts + 1 < MAX_ATTEMPTS:
         wait = timedelta(seconds=PUT_OFF_S * 2**row.attempts)
         later = {"signature": row.signature, "next_attempt_at": run.call.now + wait}
         connection.run(run.call, [(_queries["put_off_incomplete"], None, later)])
     else:
-        done = {"signature": row.signature}
-        connection.run(run.call, [(_queries["drop_incomplete"], None, done)])
+        letter = {"item": _item(row), "error": str(hidden), "payload": {"slot": row.slot}}
+        kept = {"letters": orjson.dumps([letter]).decode(), "workflow": RECONCILIATION}
+        statements: list[Statement[Any]] = [
+            (_queries["keep_malformed"], None, kept | {"now": run.call.now}),
+            (_queries["drop_incomplete"], None, {"signature": row.signature}),
+        ]
+        connection.run(run.call, statements)
+
+
+def _item(row: _Incomplete) -> str:
+    return f"transaction:{row.signature}"
 
 
 def measure_incomplete(run: Run) -> None:

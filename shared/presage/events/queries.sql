@@ -19,7 +19,7 @@ select public.index_events(
 ) as changed;
 
 -- name: keep_malformed
--- Keep what could not be read, with its bytes.
+-- Keep what could not be read, with its bytes, and what could not be fetched.
 select public.keep_dead_letters(%(workflow)s, %(letters)s::jsonb, false, %(now)s);
 
 -- name: keep_incomplete
@@ -155,10 +155,23 @@ where exists (select from public.chain_events as e
    or exists (select from public.chain_incomplete as i where i.signature = t.signature);
 
 -- name: list_incomplete
--- Transactions to be fetched again.
-select signature, slot, attempts from public.chain_incomplete
-where next_attempt_at <= %(now)s
-order by next_attempt_at, signature
+-- Transactions to be fetched again, and those whose dead letters are due.
+select d.signature, d.slot, d.attempts, d.is_letter
+from (
+    (select signature, slot, attempts, next_attempt_at, false as is_letter
+     from public.chain_incomplete
+     where next_attempt_at <= %(now)s
+     order by next_attempt_at, signature
+     limit %(limit)s)
+    union all
+    (select split_part(item, ':', 2), (payload ->> 'slot')::bigint, 0, next_attempt_at, true
+     from public.dead_letters
+     where workflow = %(workflow)s and status = 'pending' and next_attempt_at <= %(now)s
+       and item like 'transaction:%%'
+     order by next_attempt_at, id
+     limit %(limit)s)
+) as d
+order by d.next_attempt_at, d.signature
 limit %(limit)s;
 
 -- name: count_incomplete

@@ -38,7 +38,7 @@ MALFORMED_PER_RUN = 1_000
 CONFIG = "config"
 # The kinds of its dead letters: those of a whole run, and those that are resolved one by one.
 _WHOLE = frozenset({"rpc", "webhook", CONFIG, "market"})
-_ONE_BY_ONE = frozenset({"malformed"})
+_ONE_BY_ONE = frozenset({"malformed", "transaction"})
 _NOBODY = bytes(32)
 _queries = beside(__file__)
 

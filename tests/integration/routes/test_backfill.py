@@ -19,7 +19,7 @@ from presage.chain.programme import position_address
 from presage.events import backfill
 from presage.workflows import run
 from tests.cluster import SOL, Cluster
-from tests.harness import Platform
+from tests.harness import Platform, Wallet
 from tests.integration.routes.following import (
     Answer,
     Change,
@@ -168,11 +168,12 @@ def _run(platform: Platform) -> run.Run:
 @pytest.mark.parametrize(
     "says", [500, {"result": None}, {"error": {"code": -32011, "message": "No history."}}]
 )
-def test_what_a_node_cannot_show_hinders_nothing(
+def test_what_a_node_cannot_show_hinders_nothing_and_is_not_forgotten(
     platform: Platform,
     cluster: Cluster,
     alice: Keypair,
     monkeypatch: pytest.MonkeyPatch,
+    admin: Wallet,
     says: int | Answer,
 ) -> None:
     address = cluster.active_market(alice)
@@ -189,8 +190,26 @@ def test_what_a_node_cannot_show_hinders_nothing(
                 (hidden, attempts)
             ]
         assert _indexed(platform) >= {*_signatures(cluster, address)} - {hidden}
-        # The accounts tell what it did.
+        # The accounts tell what it did, and it is still asked for, now as a dead letter.
         agrees(platform, cluster, address)
+        platform.advance(3_600)
+        reconcile(platform)
+        assert rows(platform, "select from chain_incomplete") == []
+        for status, failures in [("pending", 1), ("pending", 2), ("pending", 3)]:
+            found = rows(platform, "select item, status, failures from dead_letters")
+            assert found == [(f"transaction:{hidden}", status, failures)]
+            platform.advance(3_600)
+            reconcile(platform, "partial")
+        [letter] = platform.call("list_dead_letters", token=admin.token).data
+        assert letter["status"] == "manual_review"
+    # An admin tries once more, when the node is well again.
+    monkeypatch.setenv("SOLANA_RPC_URL", cluster.url)
+    platform.call("retry_dead_letter", token=admin.token, letter_id=letter["id"])
+    assert hidden not in _indexed(platform)
+    assert reconcile(platform)["whole"] == 1
+    assert hidden in _indexed(platform)
+    assert rows(platform, "select status from dead_letters") == [("resolved",)]
+    agrees(platform, cluster, address)
 
 
 def test_a_node_that_stops_answering_loses_nothing_that_it_told(
