@@ -190,6 +190,8 @@ def _load[RowT](
     try:
         with connection.pipeline():
             connection.execute("begin")
+            # Of a caller that vanishes between two flushes nothing may stay locked.
+            connection.execute("set local idle_in_transaction_session_timeout = '10s'")
             connection.execute(_SET_ACTOR, _actor(call))
             found = _execute(connection, first)
         made = iter(blocks(found.fetchall()))

@@ -19,6 +19,7 @@ from presage.call import Call
 from presage.chain import programme
 from presage.db import connection, queries
 from presage.db.connection import Statement
+from presage.errors import UnavailableError
 from presage.events.models import DeliveryIndexed
 from presage.events.transactions import (
     UNKNOWN,
@@ -36,6 +37,8 @@ RECONCILIATION = "event_reconciliation"
 _TRADES = frozenset({"SharesBought", "SharesSold"})
 _NULL = "\\N"
 TRANSACTIONS_PER_BLOCK = 64
+# How often other deliveries of the same transactions may come first.
+RIVALS = 10
 MALFORMED = "malformed:"
 _queries = queries.beside(__file__)
 _texts = msgspec.json.Decoder(list[msgspec.Raw])
@@ -104,6 +107,11 @@ class Batch:
     def incomplete(self) -> list[Transaction]:
         """The transactions that must be fetched again."""
         return [one for one in self.transactions if not one.is_complete]
+
+    def put_in_order(self) -> None:
+        """As every delivery has them: two of the same never wait for each other."""
+        self.transactions.sort(key=lambda one: (one.slot, one.signature))
+        self.opened = deque(sorted(self.opened, key=lambda one: (one[1].slot, one[1].signature)))
 
     def read(self) -> Iterator[Transaction]:
         """Every transaction; an opened one is read when it is asked for, or put apart."""
@@ -174,6 +182,7 @@ def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
 
     How many events are new. Raw transactions are read while what came before them is stored.
     """
+    batch.put_in_order()
     fresh: list[Row] = []
     now = call.now.isoformat()
 
@@ -217,11 +226,15 @@ def _store(
         kept = (_queries["list_kept"], _Key, params)
         return connection.load(call, kept, _queries["copy_events"], blocks, last)
 
-    try:
-        return load(*(_moment(time_s) for time_s in batch.span_s))
-    except pg_errors.UniqueViolation:
-        # One of them is here with another time: then all that is here is looked through.
-        return load("-infinity", "infinity")
+    span = [_moment(time_s) for time_s in batch.span_s]
+    for _ in range(RIVALS):
+        try:
+            return load(*span)
+        except pg_errors.UniqueViolation:
+            # Another delivery was first, or one is here with another time: all that is here is
+            # looked through.
+            span = ["-infinity", "infinity"]
+    raise UnavailableError("Other deliveries keep the same events.")
 
 
 def _count(batch: Batch) -> None:
