@@ -123,12 +123,12 @@ def run(call: Call, statements: list[Statement[Any]]) -> list[list[Any]]:
 
 def load[RowT](
     call: Call,
-    first: Statement[RowT],
+    first: Statement[RowT] | None,
     copy: Query,
     blocks: Callable[[list[RowT]], Iterable[str]],
     last: Callable[[], list[Statement[Any]]],
 ) -> list[list[Any]]:
-    """One transaction around a COPY: a statement, COPY of what its rows leave, more statements.
+    """One transaction around a COPY: perhaps a statement, COPY of what its rows leave, and more.
 
     That is four flushes and no statement a row. Blocks of lines are sent as they are made, so that
     the server works while they are; both callables may be asked again. Answers the rows of `last`.
@@ -181,7 +181,7 @@ def _flush(call: Call, statements: list[Statement[Any]]) -> list[psycopg.Cursor[
 
 def _load[RowT](
     call: Call,
-    first: Statement[RowT],
+    first: Statement[RowT] | None,
     copy: Query,
     blocks: Callable[[list[RowT]], Iterable[str]],
     last: Callable[[], list[Statement[Any]]],
@@ -193,8 +193,8 @@ def _load[RowT](
             # Of a caller that vanishes between two flushes nothing may stay locked.
             connection.execute("set local idle_in_transaction_session_timeout = '10s'")
             connection.execute(_SET_ACTOR, _actor(call))
-            found = _execute(connection, first)
-        made = iter(blocks(found.fetchall()))
+            found = _execute(connection, first) if first else None
+        made = iter(blocks(found.fetchall() if found else []))
         if head := next(made, ""):
             with connection.cursor().copy(copy.sql.removesuffix(";")) as stream:
                 stream.write(head)
