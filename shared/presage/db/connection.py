@@ -130,8 +130,8 @@ def load[RowT](
 ) -> list[list[Any]]:
     """One transaction around a COPY: perhaps a statement, COPY of what its rows leave, and more.
 
-    That is three flushes, four with a statement before, and none a row. Blocks of lines are sent as they are made, so that
-    the server works while they are; both callables may be asked again. Answers the rows of `last`.
+    That is four flushes and none a row. Blocks of lines are sent as they are made, so that the
+    server works while they are; both callables may be asked again. Answers the rows of `last`.
 
     Raises:
         PresageError: as `run`.
