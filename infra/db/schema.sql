@@ -7832,6 +7832,8 @@ CREATE INDEX chain_events_in_order ON public.chain_events USING btree (block_tim
 
 CREATE INDEX chain_events_of_market ON public.chain_events USING btree (market, block_time, slot, tx_index, ordinal) WHERE (market IS NOT NULL);
 
+CREATE INDEX chain_events_of_market_and_type ON public.chain_events USING btree (market, event_type, block_time, slot, tx_index, ordinal) WHERE (event_type <> ALL (ARRAY['SharesBought'::text, 'SharesSold'::text]));
+
 CREATE INDEX chain_events_of_positions ON public.chain_events USING btree (market) WHERE (event_type = 'PositionObserved'::text);
 
 CREATE INDEX chain_events_of_type ON public.chain_events USING btree (event_type, block_time, slot, tx_index, ordinal);

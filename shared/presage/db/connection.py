@@ -82,8 +82,9 @@ def _has_hung_up(connection: psycopg.Connection[Any]) -> bool:
     """
     if connection.closed:
         return True
-    readable, _, _ = select.select([connection.fileno()], [], [], 0)
-    return bool(readable)
+    socket = select.poll()  # select() knows no descriptor above 1023
+    socket.register(connection.fileno(), select.POLLIN)
+    return bool(socket.poll(0))
 
 
 def close() -> None:
