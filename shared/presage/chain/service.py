@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from solders.pubkey import Pubkey
-from solders.transaction import VersionedTransaction
+from solders.transaction import SanitizeError, VersionedTransaction
 
 from presage.adapters import ipfs, solana_rpc
 from presage.adapters.solana_rpc import RefusedError
@@ -369,14 +369,17 @@ def _hash(transaction: VersionedTransaction) -> bytes:
 
 
 def _read_transaction(text: str) -> VersionedTransaction:
+    """A transaction as it was sent, to the last byte: what follows one is not relayed."""
     try:
         raw = base64.b64decode(text, validate=True)
         transaction = VersionedTransaction.from_bytes(raw)
         transaction.sanitize()
-    except ValueError:
+    except (ValueError, SanitizeError):  # the latter is no ValueError
+        transaction = None
+    if transaction is None or bytes(transaction) != raw:
         raise ValidationFailedError(
             "This is no versioned transaction in base64.", field="transaction"
-        ) from None
+        )
     return transaction
 
 

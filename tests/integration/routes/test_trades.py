@@ -197,6 +197,8 @@ def test_only_what_was_made_here_is_relayed_and_once(desk: Desk) -> None:
         "unsigned": desk.ask("submit_trade", transaction=unsigned["transaction"]),
         "broken": desk.ask("submit_trade", transaction="AAAA"),
         "no base64": desk.ask("submit_trade", transaction="*" * 40),
+        "not sane": desk.ask("submit_trade", transaction=_without_accounts(signed)),
+        "more than one": desk.ask("submit_trade", transaction=_with_more(signed)),
     }
     assert {name: answer.status for name, answer in refused.items()} == {
         "stranger's": 404,
@@ -204,6 +206,8 @@ def test_only_what_was_made_here_is_relayed_and_once(desk: Desk) -> None:
         "unsigned": 400,
         "broken": 400,
         "no base64": 400,
+        "not sane": 400,
+        "more than one": 400,
     }
     assert {answer.body["details"]["field"] for answer in refused.values()} == {"transaction"}
     shares = desk.account(market).shares_yes
@@ -217,6 +221,21 @@ def test_only_what_was_made_here_is_relayed_and_once(desk: Desk) -> None:
             "select signature from unsigned_transactions where purpose = 'buy_shares'"
         ).fetchall()
     assert kept == [(first.data["signature"],)]
+
+
+def _without_accounts(signed: str) -> str:
+    """A transaction that names accounts which it does not have."""
+    made = VersionedTransaction.from_bytes(base64.b64decode(signed))
+    message = made.message
+    assert isinstance(message, MessageV0)
+    bare = MessageV0(
+        message.header, message.account_keys[:1], message.recent_blockhash, message.instructions, []
+    )
+    return base64.b64encode(bytes(VersionedTransaction.populate(bare, made.signatures))).decode()
+
+
+def _with_more(signed: str) -> str:
+    return base64.b64encode(base64.b64decode(signed) + b"more").decode()
 
 
 def test_a_transaction_that_its_own_wallet_has_changed_is_not_relayed(desk: Desk) -> None:
