@@ -288,9 +288,10 @@ def _read(call: Call, market_id: uuid.UUID) -> _OnChain:
         raise InvalidStateError("The market does not trade on Solana.", field="marketId")
     asked = [place.chain_address, str(programme.config_address())]
     market, config = solana_rpc.accounts(asked, attempts=ATTEMPTS)
-    if market is None:
+    # Anybody may send lamports to where the account will be: without data it is none yet.
+    if not market:
         raise InvalidStateError("The market is not on chain yet.", field="marketId")
-    if config is None:
+    if not config:
         raise SolanaError("The programme is not set up on this cluster.")
     return _OnChain(
         Pubkey.from_string(place.chain_address),

@@ -13,6 +13,7 @@ from solders.instruction import CompiledInstruction
 from solders.keypair import Keypair
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from infra.local.feed import FeedServer
@@ -320,6 +321,17 @@ def test_who_may_not_trade_on_chain(desk: Desk) -> None:
     order = desk.platform.order(ethereum, market, side="BUY", price=0.5, size=5)
     assert (order.status, order.body["code"]) == (409, "INVALID_STATE")
     assert "/trades/" in order.body["error"]
+
+
+def test_a_gift_to_where_a_market_will_be_makes_no_market_of_it(desk: Desk) -> None:
+    market = desk.propose().data["id"]
+    to = desk.address(market)
+    gift = TransferParams(from_pubkey=desk.key.pubkey(), to_pubkey=to, lamports=900_000)
+    desk.cluster.send(desk.key, transfer(gift))
+    asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
+    refused = desk.ask("buy_shares", **asked)
+    assert (refused.status, refused.body["code"]) == (409, "INVALID_STATE")
+    assert "not on chain yet" in refused.body["error"]
 
 
 @pytest.mark.parametrize(
