@@ -180,9 +180,12 @@ def finality() -> Finality:
     return Finality(found["absoluteSlot"], found["blockHeight"])
 
 
-def statuses(signatures: Sequence[str], *, everything: bool = False) -> Statuses:
+def statuses(
+    signatures: Sequence[str], *, everything: bool = False, attempts: int = ATTEMPTS
+) -> Statuses:
     """Statuses of up to 256 signatures; `everything` looks past the node's recent ones."""
-    found = rpc("getSignatureStatuses", [signatures, {"searchTransactionHistory": everything}])
+    options = {"searchTransactionHistory": everything}
+    found = rpc("getSignatureStatuses", [signatures, options], attempts=attempts)
     return Statuses(
         found["context"]["slot"],
         {

@@ -237,8 +237,8 @@ def submit_trade(call: Call, request: SubmitTrade) -> TradeSubmitted:
     )
     if known is None:
         raise NotFoundError("This transaction was not made for you here.", field="transaction")
-    _relay(request.transaction)
     signature = str(transaction.signatures[0])
+    _relay(request.transaction, signature)
     params = {
         "message_hash": message_hash,
         "signature": signature,
@@ -384,8 +384,12 @@ def _read_transaction(text: str) -> VersionedTransaction:
     return transaction
 
 
-def _relay(text: str) -> None:
-    """Hand a transaction to the network after a preflight; one that has landed is fine."""
+def _relay(text: str, signature: str) -> None:
+    """Hand a transaction to the network after a preflight; one that has landed is fine.
+
+    A node looks at the blockhash's age before it looks whether it knows the transaction: of one
+    that landed a while ago it says the same as of one that never did.
+    """
     try:
         solana_rpc.relay(text, attempts=ATTEMPTS)
     except RefusedError as error:
@@ -393,6 +397,9 @@ def _relay(text: str) -> None:
             case _, "AlreadyProcessed":
                 return
             case _, "BlockhashNotFound":
+                known = solana_rpc.statuses([signature], everything=True, attempts=ATTEMPTS).found
+                if known[signature] is not None:
+                    return
                 raise InvalidStateError(
                     "The transaction has expired: make another.", field="transaction"
                 ) from None

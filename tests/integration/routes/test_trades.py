@@ -281,6 +281,26 @@ def test_an_expired_transaction_is_told_from_a_refused_one(desk: Desk) -> None:
     assert "InvalidMarketState" in refused.body["error"]
 
 
+def test_what_has_landed_is_not_called_expired(desk: Desk) -> None:
+    market = desk.active()
+    asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
+    signed = desk.sign(desk.ask("buy_shares", **asked).data["unsigned"])
+    landed = VersionedTransaction.from_bytes(base64.b64decode(signed))
+    # It got there, and the answer that would have said so was lost.
+    desk.cluster.submit(landed)
+    volume = desk.account(market).total_volume
+    desk.cluster.advance_slots(500)
+    late = desk.ask("submit_trade", transaction=signed)
+    assert late.status == 200, late.body
+    assert late.data["signature"] == str(landed.signatures[0])
+    assert desk.account(market).total_volume == volume
+    with desk.platform.database.connect() as owner:
+        kept = owner.execute(
+            "select signature from unsigned_transactions where purpose = 'buy_shares'"
+        ).fetchall()
+    assert kept == [(late.data["signature"],)]
+
+
 def test_what_would_fail_is_refused_before_it_is_signed(desk: Desk) -> None:
     market = desk.active()
     poor = desk.cluster.wallet(0.01)
