@@ -41,6 +41,7 @@ from presage.errors import (
     ValidationFailedError,
 )
 from presage.identity.sign_in_message import chain_of
+from presage.ipfs import cid as cids
 
 # Four questions of two seconds fit into a route's ten; a repeat is the caller's.
 ATTEMPTS = 1
@@ -79,6 +80,22 @@ class _Place:
 class _Known:
     purpose: str
     market_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class _Publishable:
+    """A text whose CID, version 0, the chain keeps. Nobody unpins it: only what is not refused."""
+
+    data: bytes
+    cid: bytes
+
+    def pin(self) -> None:
+        """Publish it.
+
+        Raises:
+            UpstreamError: the node did not take it.
+        """
+        ipfs.add(self.data, version=0)
 
 
 @dataclass(frozen=True)
@@ -148,23 +165,26 @@ def activate_on_chain(call: Call, request: OnMarket) -> UnsignedTransaction:
 
 
 def resolve_on_chain(call: Call, request: ResolveOnChain) -> UnsignedTransaction:
-    """Pin the evidence and make the transaction that proposes an outcome.
+    """Make the transaction that proposes an outcome, and pin the evidence.
 
     Raises:
         UnavailableError: no IPFS node is configured.
         UpstreamError: it did not take the evidence.
     """
     wallet = wallet_of(call)
+    evidence = _publishable(request.evidence)
     accounts = {"market": _read(call, request.market_id).address, "resolver": wallet}
-    return _made(
+    unsigned = _made(
         call,
         request.market_id,
         "resolve_market",
         wallet,
         accounts,
         proposed_outcome=request.outcome == "YES",
-        ipfs_evidence_hash=pinned(request.evidence),
+        ipfs_evidence_hash=evidence.cid,
     )
+    evidence.pin()
+    return unsigned
 
 
 def dispute_on_chain(call: Call, request: OnMarket) -> UnsignedTransaction:
@@ -184,7 +204,7 @@ def withdraw_liquidity(call: Call, request: OnMarket) -> UnsignedTransaction:
 def build_creation(
     call: Call, market_id: uuid.UUID, question: str, b_parameter: int, initial_liquidity: int
 ) -> Built:
-    """The transaction that creates a market on chain; its question is pinned. Keeps nothing.
+    """The transaction that creates a market on chain; then its question is pinned. Keeps nothing.
 
     Raises:
         UnprocessableError: the caller's wallet is not Solana's, or the programme would refuse it.
@@ -193,8 +213,9 @@ def build_creation(
     """
     wallet = wallet_of(call)
     _check_configured()
+    published = _publishable(question)
     on_chain = programme.chain_market_id(market_id)
-    return _build(
+    built = _build(
         market_id,
         "create_market",
         wallet,
@@ -202,8 +223,10 @@ def build_creation(
         market_id=on_chain,
         b_parameter=b_parameter,
         initial_liquidity=initial_liquidity,
-        ipfs_question_hash=pinned(question),
+        ipfs_question_hash=published.cid,
     )
+    published.pin()
+    return built
 
 
 def keeping(call: Call, built: Built) -> "Statement[object]":
@@ -261,18 +284,6 @@ def wallet_of(call: Call) -> Pubkey:
     return Pubkey.from_string(call.user.address)
 
 
-def pinned(text: str) -> bytes:
-    """Pin a text in IPFS; its CID, version 0, as the programme takes it.
-
-    Raises:
-        UnavailableError: no node is configured.
-        UpstreamError: the node did not take it.
-    """
-    if not ipfs.is_configured():
-        raise UnavailableError("The setting IPFS_API_URL is missing.")
-    return ipfs.add(text.encode(), version=0).encode()
-
-
 def _read(call: Call, market_id: uuid.UUID) -> _OnChain:
     """The market as the chain has it now.
 
@@ -298,6 +309,13 @@ def _read(call: Call, market_id: uuid.UUID) -> _OnChain:
         decode_account(MarketAccount, market),
         decode_account(GlobalConfig, config),
     )
+
+
+def _publishable(text: str) -> _Publishable:
+    if not ipfs.is_configured():
+        raise UnavailableError("The setting IPFS_API_URL is missing.")
+    data = text.encode()
+    return _Publishable(data, str(cids.of_file(data)).encode())
 
 
 def _check_configured() -> None:

@@ -315,6 +315,26 @@ def test_what_would_fail_is_refused_before_it_is_signed(desk: Desk) -> None:
     assert "TradeTooSmall" in cases["too small"].body["error"]
 
 
+def test_nothing_is_pinned_for_what_is_refused(desk: Desk) -> None:
+    market = desk.create(slug="taken")
+    poor = desk.platform.sign_in_with_solana(desk.cluster.wallet(0.01))
+    before = set(desk.node.pinned)
+    resolving: dict[str, Any] = {"marketId": market, "outcome": "YES", "evidence": "hearsay"}
+    cases = {
+        "not active": (desk.ask("resolve_on_chain", **resolving).status, 422),
+        "no such market": (
+            desk.ask("resolve_on_chain", **resolving | {"marketId": str(uuid.uuid4())}).status,
+            404,
+        ),
+        "slug taken": (desk.propose(slug="taken").status, 409),
+        "no money": (desk.propose(_wallet=poor).status, 422),
+    }
+    assert {name: status for name, (status, _) in cases.items()} == {
+        name: expected for name, (_, expected) in cases.items()
+    }
+    assert desk.node.pinned == before
+
+
 def test_prices_out_of_range_are_refused_with_the_reason(desk: Desk) -> None:
     market = desk.create(bParameter=100 * SOL)
     address = desk.address(market)
