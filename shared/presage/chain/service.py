@@ -33,6 +33,7 @@ from presage.db import connection
 from presage.db.connection import Statement
 from presage.db.queries import beside
 from presage.errors import (
+    ForbiddenError,
     InvalidStateError,
     NotFoundError,
     SolanaError,
@@ -47,6 +48,8 @@ from presage.ipfs import cid as cids
 ATTEMPTS = 1
 # JSON-RPC's codes: a failed preflight, and a signature that does not verify.
 _PREFLIGHT, _SIGNATURE = -32002, -32003
+# What an account that may only close may not do.
+_OPENING = frozenset({"buy_shares"})
 _queries = beside(__file__)
 
 
@@ -74,12 +77,14 @@ class Built:
 class _Place:
     venue: str
     chain_address: str | None
+    closed_only: bool
 
 
 @dataclass(frozen=True)
 class _Known:
     purpose: str
     market_id: uuid.UUID
+    closed_only: bool
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ def buy_shares(call: Call, request: BuyShares) -> QuotedTransaction:
     """Quote a buy and make its transaction.
 
     Raises:
-        NotFoundError, InvalidStateError: as `_read` says.
+        NotFoundError, InvalidStateError, ForbiddenError: as `_read` says.
         UnprocessableError: the wallet is not Solana's, the programme would refuse it, or its
             prices would be wrong.
         SolanaError: the chain cannot be asked.
@@ -247,6 +252,7 @@ def submit_trade(call: Call, request: SubmitTrade) -> TradeSubmitted:
     Raises:
         ValidationFailedError: it is no transaction, or not signed by the caller's wallet.
         NotFoundError: it was not made here for the caller, or was modified.
+        ForbiddenError: it opens a position, and the caller's account may only close by now.
         InvalidStateError: it has expired.
         UnprocessableError: the programme would refuse it now.
         SolanaError: the chain cannot be asked; the same may be sent again.
@@ -260,6 +266,7 @@ def submit_trade(call: Call, request: SubmitTrade) -> TradeSubmitted:
     )
     if known is None:
         raise NotFoundError("This transaction was not made for you here.", field="transaction")
+    _check_may(known.purpose, closed_only=known.closed_only)
     signature = str(transaction.signatures[0])
     _relay(request.transaction, signature)
     params = {
@@ -284,12 +291,13 @@ def wallet_of(call: Call) -> Pubkey:
     return Pubkey.from_string(call.user.address)
 
 
-def _read(call: Call, market_id: uuid.UUID) -> _OnChain:
+def _read(call: Call, market_id: uuid.UUID, *, purpose: str = "") -> _OnChain:
     """The market as the chain has it now.
 
     Raises:
         NotFoundError: there is no such market.
         InvalidStateError: it is not one of Solana, or not on chain yet.
+        ForbiddenError: the purpose opens a position, and the caller's account may only close.
     """
     _check_configured()
     place = connection.fetch_one(call, _queries["find_place"], _Place, {"market_id": market_id})
@@ -297,6 +305,7 @@ def _read(call: Call, market_id: uuid.UUID) -> _OnChain:
         raise NotFoundError("There is no such market.", field="marketId")
     if place.venue != "solana" or place.chain_address is None:
         raise InvalidStateError("The market does not trade on Solana.", field="marketId")
+    _check_may(purpose, closed_only=place.closed_only)
     asked = [place.chain_address, str(programme.config_address())]
     market, config = solana_rpc.accounts(asked, attempts=ATTEMPTS)
     # Anybody may send lamports to where the account will be: without data it is none yet.
@@ -309,6 +318,11 @@ def _read(call: Call, market_id: uuid.UUID) -> _OnChain:
         decode_account(MarketAccount, market),
         decode_account(GlobalConfig, config),
     )
+
+
+def _check_may(purpose: str, *, closed_only: bool) -> None:
+    if closed_only and purpose in _OPENING:
+        raise ForbiddenError("This account may only sell and cancel.")
 
 
 def _publishable(text: str) -> _Publishable:
@@ -331,7 +345,7 @@ def _quoted(
     **arguments: int,
 ) -> QuotedTransaction:
     wallet = wallet_of(call)
-    found = _read(call, request.market_id)
+    found = _read(call, request.market_id, purpose=purpose)
     quoted = quote(found)
     built = _build(
         request.market_id,

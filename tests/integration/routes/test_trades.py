@@ -374,6 +374,23 @@ def test_a_gift_to_where_a_market_will_be_makes_no_market_of_it(desk: Desk) -> N
     assert "not on chain yet" in refused.body["error"]
 
 
+def test_an_account_that_may_only_close_sells_and_buys_no_more(desk: Desk) -> None:
+    market = desk.active()
+    buy: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": 5 * SOL}
+    desk.send(desk.ask("buy_shares", **buy).data["unsigned"])
+    made_before = desk.sign(desk.ask("buy_shares", **buy).data["unsigned"])
+    with desk.platform.database.connect() as owner:
+        owner.execute("update users set closed_only = true where id = %s", (desk.wallet.user_id,))
+    volume = desk.account(market).total_volume
+    for stem, body in (("buy_shares", buy), ("submit_trade", {"transaction": made_before})):
+        refused = desk.ask(stem, **body)
+        assert (refused.status, refused.body["code"]) == (403, "FORBIDDEN"), stem
+    assert desk.account(market).total_volume == volume
+    sale = desk.ask("sell_shares", marketId=market, outcome="YES", shares=SOL)
+    desk.send(sale.data["unsigned"])
+    assert desk.account(market).total_volume > volume
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
