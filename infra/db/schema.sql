@@ -516,20 +516,6 @@ CREATE FUNCTION public.batch_results(p_orders public.order_draft[], p_order_ids 
     left join placed as p on p.order_id = i.id
 $$;
 
-CREATE FUNCTION public.begin_indexing(p_signatures text[], p_from timestamp with time zone, p_to timestamp with time zone) RETURNS TABLE(signature text, ordinal integer)
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
-    SET plan_cache_mode TO 'force_custom_plan'
-    AS $$
-begin
-    perform public.lock_indexer();
-    return query
-    select e.signature, e.ordinal
-    from public.chain_events as e
-    where e.signature = any (p_signatures) and e.block_time between p_from and p_to;
-end;
-$$;
-
 CREATE FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) RETURNS TABLE(run_id uuid, decision text, slot timestamp with time zone)
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -1950,7 +1936,7 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id bigint, market_id uuid, deleted_at timestamp with time zone)
+CREATE FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean DEFAULT false) RETURNS TABLE(id bigint, market_id uuid, deleted_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -1969,8 +1955,8 @@ begin
     if not found then
         raise exception using errcode = 'PR404', column = 'id',
             message = 'there is no such comment';
-    elsif v_comment.user_id is distinct from v_actor and not exists (
-        select from public.users as u where u.id = v_actor and u.role <> 'user') then
+    elsif v_comment.user_id is distinct from v_actor and not (p_as_admin and exists (
+        select from public.users as u where u.id = v_actor and u.role <> 'user')) then
         raise exception using errcode = 'PR403',
             message = 'only its author or an admin may delete a comment';
     end if;
@@ -2624,7 +2610,7 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
+CREATE FUNCTION public.index_events(p_trades text[], p_trade_ordinals integer[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2632,6 +2618,7 @@ declare
     v_rows  public.chain_events[];
     v_later public.chain_events[];
 begin
+    perform public.lock_indexer();
     insert into public.chain_addresses as a (market, market_id, address)
     select * from unnest(p_markets, p_market_ids, p_addresses)
     on conflict do nothing;
@@ -2645,15 +2632,19 @@ begin
           and e.data ->> 'market' = a.address
         returning e.*
     )
-    select array_agg(j::public.chain_events) filter (where j.signature <> all (p_signatures))
-    into v_later
-    from joined as j;
+    select array_agg(j::public.chain_events) into v_later
+    from joined as j
+    where (j.signature, j.ordinal) not in (
+        select t.signature collate "C", t.ordinal
+        from unnest(p_others, p_other_ordinals) as t (signature, ordinal));
 
     select array_agg(e::public.chain_events) into v_rows
-    from unnest(p_signatures, p_ordinals) as t (signature, ordinal)
+    from unnest(p_others, p_other_ordinals) as t (signature, ordinal)
     join public.chain_events as e
         on e.signature = t.signature collate "C" and e.ordinal = t.ordinal;
-    return public.project_events(v_rows || coalesce(v_later, '{}'), p_request_id, p_now);
+    return public.project_events(
+        p_markets, p_trades, p_trade_ordinals, v_rows || v_later, p_request_id, p_now
+    );
 end;
 $$;
 
@@ -3353,14 +3344,15 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id uuid, slug text, previous_state text, state text, changed_at timestamp with time zone)
+CREATE FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean DEFAULT false) RETURNS TABLE(id uuid, slug text, previous_state text, state text, changed_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
     v_actor    uuid := public.actor_id();
-    v_is_admin boolean := session_user = 'presage_worker' or exists (
-        select from public.users u where u.id = v_actor and u.role <> 'user');
+    v_is_admin boolean := session_user = 'presage_worker'
+        or ((p_as_admin or session_user = 'presage_admin') and exists (
+            select from public.users u where u.id = v_actor and u.role <> 'user'));
     v_market   public.markets;
     v_who      text;
     v_now      timestamptz;
@@ -4290,9 +4282,10 @@ CREATE TABLE public.chain_events (
     CONSTRAINT chain_events_have_a_place CHECK (((slot >= 0) AND (tx_index >= 0) AND (ordinal >= 0)))
 );
 
-CREATE FUNCTION public.project_events(p_rows public.chain_events[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
+CREATE FUNCTION public.project_events(p_markets text[], p_trades text[], p_trade_ordinals integer[], p_others public.chain_events[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
     LANGUAGE plpgsql
     SET search_path TO ''
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
     v_touched text[];
@@ -4301,7 +4294,7 @@ declare
     v_claims  boolean;
     v_votes   boolean;
 begin
-    select array_agg(distinct r.market),
+    select p_markets || array_agg(distinct r.market) filter (where r.market <> all (p_markets)),
         array_agg(distinct r.market) filter (where r.event_type not in ('SharesBought', 'SharesSold',
             'WinningsClaimed', 'ProposalVoteSubmitted', 'DisputeVoteSubmitted',
             'LiquidityWithdrawn', 'Unknown')),
@@ -4310,7 +4303,7 @@ begin
         bool_or(r.event_type = 'WinningsClaimed'),
         bool_or(r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted'))
     into v_touched, v_moved, v_configs, v_claims, v_votes
-    from unnest(p_rows) as r;
+    from unnest(p_others) as r;
 
     insert into public.chain_markets (market, market_id, address)
     select a.market, a.market_id, a.address
@@ -4320,58 +4313,70 @@ begin
     on conflict (market) do nothing;
 
     with trades as materialized (
-        select r.market, r.wallet, r.event_type = 'SharesBought' as is_buy,
-            (r.data ->> 'outcome')::boolean as is_yes,
-            case r.event_type when 'SharesBought' then 1 else -1 end
-                * (r.data ->> 'shares')::numeric as shares,
-            coalesce(r.data ->> 'cost', r.data ->> 'proceeds')::numeric as amount,
-            (r.data ->> 'new_price_yes')::numeric as price,
-            array[r.slot, r.tx_index, r.ordinal] as place
-        from unnest(p_rows) as r
-        where r.event_type in ('SharesBought', 'SharesSold')
+        select e.market, e.wallet, e.event_type = 'SharesBought' as is_buy,
+            (e.data ->> 'outcome')::boolean as is_yes,
+            case e.event_type when 'SharesBought' then 1 else -1 end
+                * (e.data ->> 'shares')::numeric as shares,
+            coalesce(e.data ->> 'cost', e.data ->> 'proceeds')::numeric as amount,
+            (e.data ->> 'new_price_yes')::numeric as price,
+            e.slot, e.tx_index, e.ordinal,
+            e.slot > m.base_order[1]
+                or array[e.slot, e.tx_index, e.ordinal] > m.base_order as is_after_base
+        from unnest(p_trades, p_trade_ordinals) as t (signature, ordinal)
+        join public.chain_events as e
+            on e.signature = t.signature collate "C" and e.ordinal = t.ordinal
+        join public.chain_markets as m on m.market = e.market
     ),
     holders as (
-        insert into public.chain_positions as p
+        -- The lock lets nobody else begin a position meanwhile.
+        merge into public.chain_positions as p
+        using (
+            select t.market, t.wallet, coalesce(sum(t.shares) filter (where t.is_yes), 0) as yes,
+                coalesce(sum(t.shares) filter (where not t.is_yes), 0) as no,
+                coalesce(sum(t.amount) filter (where t.is_buy), 0) as paid,
+                coalesce(sum(t.amount) filter (where not t.is_buy), 0) as received, count(*) as trades
+            from trades as t
+            group by t.market, t.wallet
+        ) as n
+        on p.market = n.market and p.wallet = n.wallet
+        when matched then update
+            set shares_yes = p.shares_yes + n.yes, shares_no = p.shares_no + n.no,
+                paid = p.paid + n.paid, received = p.received + n.received,
+                trades = p.trades + n.trades
+        when not matched then insert
             (market, wallet, shares_yes, shares_no, paid, received, trades)
-        select t.market, t.wallet, coalesce(sum(t.shares) filter (where t.is_yes), 0),
-            coalesce(sum(t.shares) filter (where not t.is_yes), 0),
-            coalesce(sum(t.amount) filter (where t.is_buy), 0),
-            coalesce(sum(t.amount) filter (where not t.is_buy), 0), count(*)
-        from trades as t
-        group by t.market, t.wallet
-        order by t.market, t.wallet
-        on conflict (market, wallet) do update
-        set shares_yes = p.shares_yes + excluded.shares_yes,
-            shares_no = p.shares_no + excluded.shares_no,
-            paid = p.paid + excluded.paid,
-            received = p.received + excluded.received,
-            trades = p.trades + excluded.trades
+            values (n.market, n.wallet, n.yes, n.no, n.paid, n.received, n.trades)
     ),
     traded as (
         select t.market,
-            coalesce(sum(t.shares) filter (where t.is_yes and t.place > m.base_order), 0) as yes,
-            coalesce(sum(t.shares) filter (where not t.is_yes and t.place > m.base_order), 0) as no,
-            sum(t.amount) as volume, count(*) as trades, max(t.place) as place,
-            (array_agg(t.price order by t.place desc))[1] as price
+            coalesce(sum(t.shares) filter (where t.is_yes and t.is_after_base), 0) as yes,
+            coalesce(sum(t.shares) filter (where not t.is_yes and t.is_after_base), 0) as no,
+            sum(t.amount) as volume, count(*) as trades
         from trades as t
-        join public.chain_markets as m on m.market = t.market
         group by t.market
+    ),
+    latest as (
+        select distinct on (t.market) t.market, t.price,
+            array[t.slot, t.tx_index, t.ordinal] as place
+        from trades as t
+        order by t.market, t.slot desc, t.tx_index desc, t.ordinal desc
     )
     update public.chain_markets as m
     set shares_yes = m.shares_yes + t.yes,
         shares_no = m.shares_no + t.no,
         volume = m.volume + t.volume,
         trades = m.trades + t.trades,
-        price_yes = case when m.price_order > t.place then m.price_yes else t.price end,
-        price_order = greatest(m.price_order, t.place)
+        price_yes = case when m.price_order > l.place then m.price_yes else l.price end,
+        price_order = greatest(m.price_order, l.place)
     from traded as t
+    join latest as l on l.market = t.market
     where m.market = t.market;
 
     perform public.project_observed_positions(v_touched);
     if v_claims then
         insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
         select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true
-        from unnest(p_rows) as r
+        from unnest(p_others) as r
         where r.event_type = 'WinningsClaimed' and r.market is not null
         group by r.market, r.wallet
         on conflict (market, wallet) do update
@@ -4383,7 +4388,7 @@ begin
             case r.event_type when 'DisputeVoteSubmitted' then 'dispute' else 'proposal' end,
             (r.data ->> 'vote')::boolean, to_timestamp((r.data ->> 'timestamp')::double precision),
             array[r.slot, r.tx_index, r.ordinal]
-        from unnest(p_rows) as r
+        from unnest(p_others) as r
         where r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted')
         order by r.market, r.wallet, r.event_type, r.slot, r.tx_index, r.ordinal
         on conflict (market, wallet, kind) do update
@@ -4796,7 +4801,14 @@ begin
                 limit p_rows
             ) as e;
             exit when v_rows is null;
-            perform public.project_events(v_rows, null, p_now);
+            perform public.project_events(
+                array[v_market],
+                array_agg(r.signature) filter (where r.event_type in ('SharesBought', 'SharesSold')),
+                array_agg(r.ordinal) filter (where r.event_type in ('SharesBought', 'SharesSold')),
+                array_agg(r) filter (where r.event_type not in ('SharesBought', 'SharesSold')),
+                null, p_now
+            )
+            from unnest(v_rows) as r;
             v_events := v_events + cardinality(v_rows);
             v_last := v_rows[cardinality(v_rows)];
         end loop;
@@ -8366,9 +8378,6 @@ REVOKE ALL ON FUNCTION public.batch_refusal(p_place integer, p_code text, p_mess
 
 REVOKE ALL ON FUNCTION public.batch_results(p_orders public.order_draft[], p_order_ids uuid[], p_refusals jsonb, p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.begin_indexing(p_signatures text[], p_from timestamp with time zone, p_to timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.begin_indexing(p_signatures text[], p_from timestamp with time zone, p_to timestamp with time zone) TO presage_worker;
-
 REVOKE ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_workflow_run(p_run_id uuid, p_name text, p_slot timestamp with time zone, p_part integer, p_message_id text, p_group_run_id uuid, p_attempt integer, p_now timestamp with time zone, p_lease_s integer) TO presage_worker;
 
@@ -8490,9 +8499,9 @@ GRANT ALL ON FUNCTION public.decide_dispute(p_market_id uuid, p_payout_bps integ
 REVOKE ALL ON FUNCTION public.decide_withdrawal(p_withdrawal_id uuid, p_is_completed boolean, p_external_reference text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.decide_withdrawal(p_withdrawal_id uuid, p_is_completed boolean, p_external_reference text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
-REVOKE ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
-GRANT ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+REVOKE ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_api;
+GRANT ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_admin;
 
 REVOKE ALL ON FUNCTION public.dispute_market(p_market_id uuid, p_reason text, p_key text, p_request_hash bytea, p_dispute_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.dispute_market(p_market_id uuid, p_reason text, p_key text, p_request_hash bytea, p_dispute_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
@@ -8541,8 +8550,8 @@ REVOKE ALL ON FUNCTION public.fresh_rate(p_base text, p_quote text, p_now timest
 REVOKE ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) TO presage_worker;
 
-REVOKE ALL ON FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.index_events(p_signatures text[], p_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) TO presage_worker;
+REVOKE ALL ON FUNCTION public.index_events(p_trades text[], p_trade_ordinals integer[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.index_events(p_trades text[], p_trade_ordinals integer[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.keep_audit_log() FROM PUBLIC;
 
@@ -8608,10 +8617,10 @@ REVOKE ALL ON FUNCTION public.match_order(p_order public.order_draft, p_market p
 
 REVOKE ALL ON FUNCTION public.misfit_of_order(p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_expires_at timestamp with time zone, p_tick_size_bps integer, p_min_size_lots bigint, p_fee_bps integer, p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
-GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
-GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_worker;
+REVOKE ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_api;
+GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_admin;
+GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.normalise_search(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.normalise_search(p_text text) TO presage_api;
@@ -8647,7 +8656,7 @@ GRANT SELECT ON TABLE public.chain_events TO presage_api;
 GRANT SELECT ON TABLE public.chain_events TO presage_admin;
 GRANT SELECT,INSERT ON TABLE public.chain_events TO presage_worker;
 
-REVOKE ALL ON FUNCTION public.project_events(p_rows public.chain_events[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.project_events(p_markets text[], p_trades text[], p_trade_ordinals integer[], p_others public.chain_events[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.project_observed_positions(p_markets text[]) FROM PUBLIC;
 

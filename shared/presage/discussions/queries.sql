@@ -17,7 +17,9 @@ from public.create_comment(
 -- name: delete_comment
 -- Take a comment's words away.
 select id, market_id, deleted_at
-from public.delete_comment(%(comment_id)s, %(request_id)s, %(ip)s, %(now)s);
+from public.delete_comment(
+    %(comment_id)s, %(request_id)s, %(ip)s, %(now)s, %(as_admin)s
+);
 
 -- name: toggle_like
 -- Turn the caller's like on or off.

@@ -65,9 +65,10 @@ def delete_comment(call: Call, request: DeleteComment) -> CommentDeleted:
 
     Raises:
         NotFoundError: there is no such comment.
-        ForbiddenError: it is somebody else's, and the caller is no admin.
+        ForbiddenError: it is somebody else's, and the caller does not act as an admin.
     """
-    return _one(call, "delete_comment", CommentDeleted, {"comment_id": request.id} | _traced(call))
+    params = {"comment_id": request.id, "as_admin": call.user.acts_as_admin}
+    return _one(call, "delete_comment", CommentDeleted, params | _traced(call))
 
 
 def like_comment(call: Call, request: CommentPath) -> Liked:

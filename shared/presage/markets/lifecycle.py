@@ -306,6 +306,7 @@ def move(
             "evidence": orjson.dumps(dict(evidence), default=str).decode() if evidence else None,
             "fee_bps": fee_bps,
             "maker_rebate_bps": maker_rebate_bps,
+            "as_admin": call.actor is not None and call.actor.acts_as_admin,
         }
         | _traced(call),
     )

@@ -73,7 +73,7 @@ from public.move_market(
     case when %(outcome)s::text is not null
         then public.winning_payout(%(market_id)s, %(outcome)s) end,
     %(evidence)s::jsonb, %(fee_bps)s,
-    %(maker_rebate_bps)s, %(request_id)s, %(ip)s, %(now)s
+    %(maker_rebate_bps)s, %(request_id)s, %(ip)s, %(now)s, %(as_admin)s
 );
 
 -- name: list_markets
