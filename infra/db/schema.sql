@@ -1223,6 +1223,7 @@ CREATE FUNCTION public.create_comment(p_market_id uuid, p_parent_id bigint, p_co
 #variable_conflict use_column
 declare
     c_deepest constant smallint := 3;
+    c_most    constant integer := 500;
     v_actor   uuid := public.actor_id();
     v_parent  public.comments;
     v_id      bigint;
@@ -1232,6 +1233,12 @@ begin
     elsif not exists (select from public.markets as m where m.id = p_market_id) then
         raise exception using errcode = 'PR404', column = 'market_id',
             message = 'there is no such market';
+    elsif (select count(*) from (
+               select from public.comments as c
+               where c.market_id = p_market_id and c.user_id = v_actor
+               limit c_most) as said) = c_most then
+        raise exception using errcode = 'PR409', column = 'market_id',
+            message = format('a user says at most %s things of a market', c_most);
     end if;
     if p_parent_id is not null then
         select c.* into v_parent from public.comments as c
@@ -7789,6 +7796,8 @@ CREATE INDEX chain_transactions_due ON public.chain_transactions USING btree (ne
 CREATE UNIQUE INDEX chain_transactions_live_once ON public.chain_transactions USING btree (purpose, market_id) NULLS NOT DISTINCT WHERE (status = ANY (ARRAY['built'::text, 'sent'::text, 'confirmed'::text]));
 
 CREATE INDEX chain_votes_of_wallet ON public.chain_votes USING btree (wallet, voted_at, market, kind);
+
+CREATE INDEX comments_by_author ON public.comments USING btree (market_id, user_id);
 
 CREATE INDEX comments_by_market ON public.comments USING btree (market_id, id);
 

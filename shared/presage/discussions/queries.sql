@@ -59,6 +59,12 @@ where m.state in ('ACTIVE', 'RESOLVING', 'DISPUTED') and m.id > %(after)s::uuid
 order by m.id
 limit %(limit)s;
 
+-- name: measure_said
+-- How much list_said would answer: comments, and the bytes of their words.
+select count(*) as count, coalesce(sum(octet_length(c.content)), 0)::bigint as bytes
+from public.comments as c
+where c.market_id = %(market_id)s and c.created_at < %(until)s and c.deleted_at is null;
+
 -- name: list_said
 -- What stood of a market's discussion at a moment and was not deleted since, in order.
 select c.id, u.address as user_wallet, c.content, c.created_at

@@ -53,6 +53,7 @@ def create_comment(call: Call, request: CreateComment) -> Comment:
 
     Raises:
         NotFoundError: there is no such market, or no such comment on it.
+        ConflictError: the caller has said five hundred things of this market.
         InvalidStateError: what is answered was deleted.
         UnprocessableError: it is three replies deep already.
     """

@@ -31,6 +31,8 @@ MARKET_S = 2.5
 MAX_PAGES = 100
 # Of a block, for what a page has beside its comments.
 PAGE_HEAD_BYTES = 1_024
+# Of a page, for what a comment has beside its words; never less.
+ENTRY_BYTES = 100
 ANCHORS_PER_CHUNK = 100
 KEEP = dt.timedelta(days=90)
 _queries = beside(__file__)
@@ -49,6 +51,12 @@ class Said:
     user_wallet: str
     content: str
     created_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class _Measure:
+    count: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -173,6 +181,7 @@ def blocks_of(market_id: uuid.UUID, day: dt.date, said: list[Said]) -> list[Bloc
 def _anchor(call: Call, market_id: uuid.UUID, day: dt.date, until: dt.datetime) -> int:
     """Write a market's snapshot down, pin it, say that it is pinned; how many documents it has."""
     params = {"market_id": market_id, "until": until}
+    _check_size(call, params)
     said = connection.fetch_all(call, _queries["list_said"], Said, params)
     blocks = blocks_of(market_id, day, said)
     rows = [
@@ -195,6 +204,18 @@ def _anchor(call: Call, market_id: uuid.UUID, day: dt.date, until: dt.datetime) 
         ipfs.add(block.data)
     connection.run(call, [(_queries["note_pinned"], None, anchored)])
     return len(blocks)
+
+
+def _check_size(call: Call, params: dict[str, object]) -> None:
+    """Refuse what is too large before it is loaded: to run out of memory is the end of all markets.
+
+    Raises:
+        UnprocessableError: it fills more than `MAX_PAGES` for sure.
+    """
+    found = connection.fetch_one(call, _queries["measure_said"], _Measure, params)
+    least = found.bytes + found.count * ENTRY_BYTES if found else 0
+    if least > MAX_PAGES * cids.MAX_BLOCK_BYTES:
+        raise UnprocessableError(f"The discussion is too large: {least} bytes at least.")
 
 
 def _entry(said: Said) -> bytes:

@@ -160,6 +160,37 @@ def test_more_than_a_block_is_several_documents_that_lead_to_each_other(
     assert len(seen) == 40
 
 
+def test_a_discussion_beyond_all_measure_is_not_even_loaded(
+    platform: Platform,
+    admin: Wallet,
+    market: str,
+    alice: Wallet,
+    network: Network,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = platform.active_market(admin, admin)
+    large, small = sorted((market, other))
+    _say_much(platform, alice, large, 60)
+    platform.comment(alice, small)
+    _next_day(platform)
+    monkeypatch.setattr(snapshots, "MAX_PAGES", 3)
+    made = list[str]()
+    blocks_of = snapshots.blocks_of
+
+    def loaded(market_id: Any, *given: Any) -> list[snapshots.Block]:
+        made.append(str(market_id))
+        return blocks_of(market_id, *given)
+
+    monkeypatch.setattr(snapshots, "blocks_of", loaded)
+    done = _run(platform)
+    assert (done["status"], done["counts"]) == ("partial", {"pinned": 1, "documents": 1})
+    assert made == [small]
+    assert len(network.node.pinned) == 1
+    with platform.database.connect() as owner:
+        (error,) = owner.execute("select error from dead_letters").fetchone() or ("",)
+    assert "too large" in error
+
+
 def test_one_market_that_fails_is_tried_again_alone(
     platform: Platform, admin: Wallet, market: str, alice: Wallet, network: Network
 ) -> None:
