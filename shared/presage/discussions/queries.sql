@@ -47,7 +47,8 @@ limit 1;
 
 -- name: list_snapshot_markets
 -- Markets that were spoken of on a day and have no snapshot of it yet, in order.
-select m.id from public.markets as m
+select m.id, (%(day)s at time zone 'UTC')::date as day
+from public.markets as m
 where m.state in ('ACTIVE', 'RESOLVING', 'DISPUTED') and m.id > %(after)s::uuid
   and m.id in (
       select c.market_id from public.comments as c
@@ -57,6 +58,25 @@ where m.state in ('ACTIVE', 'RESOLVING', 'DISPUTED') and m.id > %(after)s::uuid
       where a.market_id = m.id and a.snapshot_date = (%(day)s at time zone 'UTC')::date
         and a.part = 0 and a.pinned_at is not null)
 order by m.id
+limit %(limit)s;
+
+-- name: list_due_snapshots
+-- Snapshots whose dead letters (market:day) are due and which are not pinned since, whatever has
+-- become of the market: they were to be made.
+select l.market_id as id, l.day
+from public.dead_letters as d
+cross join lateral (
+    select case when d.item ~ '^[0-9a-f-]{36}:[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+                then split_part(d.item, ':', 1)::uuid end as market_id,
+           case when d.item ~ '^[0-9a-f-]{36}:[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+                then split_part(d.item, ':', 2)::date end as day) as l
+where d.workflow = %(workflow)s and d.status = 'pending' and d.next_attempt_at <= %(now)s
+  and l.day is not null
+  and not exists (
+      select from public.ipfs_anchors as a
+      where a.market_id = l.market_id and a.snapshot_date = l.day
+        and a.part = 0 and a.pinned_at is not null)
+order by l.day, l.market_id
 limit %(limit)s;
 
 -- name: measure_said

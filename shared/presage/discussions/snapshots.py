@@ -39,8 +39,22 @@ _queries = beside(__file__)
 
 
 @dataclass(frozen=True)
-class _Id:
+class _Due:
+    """A snapshot to make."""
+
     id: uuid.UUID
+    day: dt.date
+
+    @property
+    def item(self) -> str:
+        """What its dead letter is called: of its day, so that another day's waits for nothing."""
+        return f"{self.id}:{self.day.isoformat()}"
+
+    @property
+    def until(self) -> dt.datetime:
+        """When its day ends."""
+        midnight = dt.datetime.combine(self.day, dt.time(), dt.UTC)
+        return midnight + dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -80,31 +94,51 @@ class Block:
 
 
 def discussion_snapshot(run: Run) -> Outcome:
-    """Pin the snapshot of every market that was spoken of on the day before the slot."""
+    """Pin the snapshot of every market that was spoken of on the day before the slot.
+
+    And those of earlier days whose retry is due: an admin may ask for one on any later day.
+    """
     counts = {"pinned": 0, "documents": 0}
     if not ipfs.is_configured():
         return Outcome(counts=counts)
-    until = run.slot.replace(hour=0, minute=0, second=0, microsecond=0)
-    day = until - dt.timedelta(days=1)
     after = str(run.cursor.get("after", uuid.UUID(int=0)))
-    params = {"day": day, "until": until, "after": after, "limit": MARKETS_PER_RUN}
-    markets = connection.fetch_all(run.call, _queries["list_snapshot_markets"], _Id, params)
-    is_cut = False
-    for market in markets:
+    again, markets = _list_due(run, after)
+    is_cut, seen = False, set[_Due]()
+    for place, due in enumerate([*again, *markets]):
         if run.out_of_time:
             is_cut = True
             break
-        after = str(market.id)
-        if run.skips(after):
-            continue
-        try:
-            counts["documents"] += _anchor(run.call, market.id, day.date(), until)
-        except (PresageError, psycopg.Error) as error:
-            run.fail(after, error)
-        else:
-            counts["pinned"] += 1
-    is_more = is_cut or len(markets) == MARKETS_PER_RUN
+        if due not in seen and not run.skips(due.item):
+            try:
+                counts["documents"] += _anchor(run.call, due)
+            except (PresageError, psycopg.Error) as error:
+                run.fail(due.item, error)
+            else:
+                counts["pinned"] += 1
+        seen.add(due)
+        if place >= len(again):
+            after = str(due.id)
+    is_more = is_cut or MARKETS_PER_RUN in {len(again), len(markets)}
     return Outcome(counts=counts, next_cursor={"after": after} if is_more else None)
+
+
+def _list_due(run: Run, after: str) -> tuple[list[_Due], list[_Due]]:
+    """Snapshots of dead letters that are due, and of the day's markets behind the cursor.
+
+    The former are listed in every slice: what is due when the last one ends counts as done.
+    """
+    until = run.slot.replace(hour=0, minute=0, second=0, microsecond=0)
+    limited = {"limit": MARKETS_PER_RUN}
+    letters = limited | {"workflow": run.name, "now": run.call.now}
+    days = limited | {"day": until - dt.timedelta(days=1), "until": until, "after": after}
+    again, markets = connection.run(
+        run.call,
+        [
+            (_queries["list_due_snapshots"], _Due, letters),
+            (_queries["list_snapshot_markets"], _Due, days),
+        ],
+    )
+    return again, markets
 
 
 def prune_anchors(run: Run) -> int:
@@ -178,19 +212,19 @@ def blocks_of(market_id: uuid.UUID, day: dt.date, said: list[Said]) -> list[Bloc
     return blocks
 
 
-def _anchor(call: Call, market_id: uuid.UUID, day: dt.date, until: dt.datetime) -> int:
-    """Write a market's snapshot down, pin it, say that it is pinned; how many documents it has."""
-    params = {"market_id": market_id, "until": until}
+def _anchor(call: Call, due: _Due) -> int:
+    """Write a snapshot down, pin it, say that it is pinned; how many documents it has."""
+    params: dict[str, object] = {"market_id": due.id, "until": due.until}
     _check_size(call, params)
     said = connection.fetch_all(call, _queries["list_said"], Said, params)
-    blocks = blocks_of(market_id, day, said)
+    blocks = blocks_of(due.id, due.day, said)
     rows = [
         {"cid": one.cid, "part": part, "size_bytes": len(one.data)}
         for part, one in enumerate(blocks)
     ]
     anchored = {
-        "market_id": market_id,
-        "day": day,
+        "market_id": due.id,
+        "day": due.day,
         "count": len(said),
         "anchors": orjson.dumps(rows).decode(),
         "cids": [one.cid for one in blocks],

@@ -65,6 +65,10 @@ def _run(platform: Platform, **slot: str) -> dict[str, Any]:
     return done
 
 
+def _now() -> str:
+    return clock.from_ms(clock.now_ms()).isoformat()
+
+
 def _anchors(platform: Platform, market: str) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = platform.call("list_anchors", id=market).data
     return listed
@@ -206,7 +210,7 @@ def test_one_market_that_fails_is_tried_again_alone(
     with platform.database.connect() as owner:
         letters = owner.execute("select workflow, item from dead_letters").fetchall()
         planned = owner.execute("select cid from ipfs_anchors where pinned_at is null").fetchall()
-    assert letters == [("discussion_snapshot", markets[0])]
+    assert letters == [("discussion_snapshot", f"{markets[0]}:2026-07-24")]
     # What is not pinned is not served.
     assert [_get(platform, cid).status for (cid,) in planned] == [404]
     platform.advance(300)
@@ -214,6 +218,37 @@ def test_one_market_that_fails_is_tried_again_alone(
     again = _run(platform, slot=slot, again=True)  # type: ignore[arg-type]
     assert again["counts"] == {"pinned": 1, "documents": 1}
     assert [len(_anchors(platform, one)) for one in markets] == [1, 1]
+
+
+def test_a_day_that_an_admin_retries_later_is_the_day_that_is_pinned(
+    platform: Platform, admin: Wallet, market: str, alice: Wallet, network: Network
+) -> None:
+    platform.comment(alice, market, "of the first day")
+    _next_day(platform)
+    network.node.faults["add"] = ["500"] * 8
+    for minutes in (5, 10, 20, 40):
+        assert _run(platform, slot=_now(), again=True)["status"] == "partial"  # type: ignore[arg-type]
+        platform.advance(60 * minutes)
+        redis.flush([("FLUSHALL",)])
+    [letter] = platform.call("list_dead_letters", token=admin.token).data
+    assert (letter["item"], letter["status"]) == (f"{market}:2026-07-24", "manual_review")
+    # It waits for a human; the days that follow do not wait for it.
+    platform.comment(platform.sign_in(), market, "of the second day")
+    _next_day(platform)
+    assert _run(platform)["counts"]["pinned"] == 1
+    assert [one["snapshotDate"] for one in _anchors(platform, market)] == ["2026-07-25"]
+    _next_day(platform, 3)
+    again = platform.call("retry_dead_letter", token=admin.token, letter_id=letter["id"])
+    assert again.status == 200
+    platform.advance(60)
+    assert _run(platform, slot=_now(), again=True)["counts"]["pinned"] == 1  # type: ignore[arg-type]
+    listed = _anchors(platform, market)
+    assert [(one["snapshotDate"], one["discussionsCount"]) for one in listed] == [
+        ("2026-07-25", 2),
+        ("2026-07-24", 1),
+    ]
+    [letter] = platform.call("list_dead_letters", token=admin.token).data
+    assert letter["status"] == "resolved"
 
 
 @pytest.mark.parametrize("fault", ["500", "hang"])
