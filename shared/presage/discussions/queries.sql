@@ -101,8 +101,14 @@ select %(market_id)s, %(day)s, p.cid, p.part, count(*) over (), %(count)s, p.siz
 from jsonb_to_recordset(%(anchors)s::jsonb) as p(cid text, part integer, size_bytes integer)
 on conflict (market_id, snapshot_date, cid) do nothing;
 
+-- name: list_pinned
+-- Which documents of a snapshot an earlier try has pinned.
+select cid from public.ipfs_anchors
+where market_id = %(market_id)s and snapshot_date = %(day)s and cid = any (%(cids)s::text[])
+  and pinned_at is not null;
+
 -- name: note_pinned
--- Every document of a snapshot is pinned.
+-- These documents are pinned. Of a whole snapshot all get the same time, in the end.
 update public.ipfs_anchors set pinned_at = %(now)s
 where market_id = %(market_id)s and snapshot_date = %(day)s and cid = any (%(cids)s::text[]);
 

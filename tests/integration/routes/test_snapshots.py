@@ -251,6 +251,35 @@ def test_a_day_that_an_admin_retries_later_is_the_day_that_is_pinned(
     assert letter["status"] == "resolved"
 
 
+def test_a_try_goes_on_where_the_last_one_ended(
+    platform: Platform, market: str, alice: Wallet, network: Network, monkeypatch: Any
+) -> None:
+    _say_much(platform, alice, market, 40)
+    _next_day(platform)
+    monkeypatch.setattr(snapshots, "MARKET_S", 0.3)
+    network.node.hang_s = 0.2
+    network.node.faults["add"] = ["hang"] * 2
+    assert _run(platform)["counts"]["pinned"] == 0
+    assert network.node.asked == ["add", "add"]
+    assert _anchors(platform, market) == []
+    platform.advance(300)
+    assert _run(platform, slot=_now(), again=True)["counts"]["pinned"] == 1  # type: ignore[arg-type]
+    assert network.node.asked == ["add"] * 3
+    (anchor,) = _anchors(platform, market)
+    assert (anchor["parts"], len(network.node.pinned)) == (3, 3)
+    assert anchor["sizeBytes"] == sum(map(len, network.node.blocks.values()))
+
+
+def test_a_run_asks_the_node_over_one_connection(
+    platform: Platform, admin: Wallet, market: str, alice: Wallet, network: Network
+) -> None:
+    _say_much(platform, alice, market, 40)
+    platform.comment(alice, platform.active_market(admin, admin))
+    _next_day(platform)
+    assert _run(platform)["counts"] == {"pinned": 2, "documents": 4}
+    assert len(network.node.peers) == 1
+
+
 @pytest.mark.parametrize("fault", ["500", "hang"])
 def test_a_node_that_fails_once_is_asked_again(
     fault: Any, platform: Platform, market: str, alice: Wallet, network: Network
