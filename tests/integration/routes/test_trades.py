@@ -407,6 +407,15 @@ def test_a_proposal_that_does_not_hold_together(
     assert (refused.status, refused.body["details"]["field"]) == (400, field)
 
 
+def test_without_a_programme_nothing_is_traded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    market = desk.create()
+    monkeypatch.setenv("ZMART_PROGRAM_ID", "")
+    asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
+    for refused in (desk.ask("buy_shares", **asked), desk.propose()):
+        assert (refused.status, refused.body["code"]) == (503, "UNAVAILABLE")
+        assert "ZMART_PROGRAM_ID" in refused.body["error"]
+
+
 def test_a_silent_chain_is_a_502_and_keeps_nothing(desk: Desk) -> None:
     market = desk.active()
     desk.cluster.control("faults", status=500, times=-1)
