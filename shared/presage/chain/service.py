@@ -14,7 +14,7 @@ from solders.pubkey import Pubkey
 from solders.transaction import SanitizeError, VersionedTransaction
 
 from presage.adapters import ipfs, solana_rpc
-from presage.adapters.solana_rpc import RefusedError
+from presage.adapters.solana_rpc import TRADES, RefusedError
 from presage.call import Call
 from presage.chain import compiling, instructions, programme, quotes
 from presage.chain.accounts import GlobalConfig, MarketAccount, decode_account
@@ -44,8 +44,6 @@ from presage.errors import (
 from presage.identity.sign_in_message import chain_of
 from presage.ipfs import cid as cids
 
-# Four questions of two seconds fit into a route's ten; a repeat is the caller's.
-ATTEMPTS = 1
 # JSON-RPC's codes: a failed preflight, and a signature that does not verify.
 _PREFLIGHT, _SIGNATURE = -32002, -32003
 # What an account that may only close may not do.
@@ -307,7 +305,7 @@ def _read(call: Call, market_id: uuid.UUID, *, purpose: str = "") -> _OnChain:
         raise InvalidStateError("The market does not trade on Solana.", field="marketId")
     _check_may(purpose, closed_only=place.closed_only)
     asked = [place.chain_address, str(programme.config_address())]
-    market, config = solana_rpc.accounts(asked, attempts=ATTEMPTS)
+    market, config = solana_rpc.accounts(asked, line=TRADES)
     # Anybody may send lamports to where the account will be: without data it is none yet.
     if not market:
         raise InvalidStateError("The market is not on chain yet.", field="marketId")
@@ -385,7 +383,7 @@ def _build(
     **arguments: object,
 ) -> Built:
     instruction = instructions.build(purpose, accounts, **arguments)
-    message, until = compiling.compile_message(wallet, [instruction], attempts=ATTEMPTS)
+    message, until = compiling.compile_message(wallet, [instruction], line=TRADES)
     transaction = compiling.unsigned(message)
     return Built(for_market, purpose, bytes(transaction), _hash(transaction), until)
 
@@ -423,13 +421,13 @@ def _relay(text: str, signature: str) -> None:
     that landed a while ago it says the same as of one that never did.
     """
     try:
-        solana_rpc.relay(text, attempts=ATTEMPTS)
+        solana_rpc.relay(text, line=TRADES)
     except RefusedError as error:
         match error.rpc_code, error.err:
             case _, "AlreadyProcessed":
                 return
             case _, "BlockhashNotFound":
-                known = solana_rpc.statuses([signature], everything=True, attempts=ATTEMPTS).found
+                known = solana_rpc.statuses([signature], everything=True, line=TRADES).found
                 if known[signature] is not None:
                     return
                 raise InvalidStateError(

@@ -19,7 +19,7 @@ from solders.transaction import VersionedTransaction
 from infra.local.feed import FeedServer
 from infra.local.ipfs import IpfsNode
 from presage import clock
-from presage.adapters import solana_rpc
+from presage.adapters import breaker, redis, solana_rpc
 from presage.chain import compiling, programme
 from presage.chain.accounts import MarketAccount, UserPosition
 from presage.chain.events import SharesBought, SharesSold
@@ -423,6 +423,20 @@ def test_a_silent_chain_is_a_502_and_keeps_nothing(desk: Desk) -> None:
     refused = desk.ask("buy_shares", **asked)
     assert (refused.status, refused.body["code"]) == (502, "SOLANA_ERROR")
     desk.cluster.control("faults")
+
+
+def test_what_trading_meets_does_not_stop_the_platforms_own_sending(desk: Desk) -> None:
+    market = desk.active()
+    desk.cluster.control("faults", status=429, times=-1)
+    asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
+    for _ in range(6):
+        assert desk.ask("buy_shares", **asked).status == 502
+    desk.cluster.control("faults")
+    assert solana_rpc.finality().slot > 0
+    # Trading itself is left alone for a minute.
+    assert desk.ask("buy_shares", **asked).status == 502
+    redis.flush([("DEL", breaker.open_key(solana_rpc.TRADES.name))])
+    assert desk.ask("buy_shares", **asked).status == 200
 
 
 @pytest.mark.parametrize(
