@@ -1222,6 +1222,7 @@ CREATE FUNCTION public.create_comment(p_market_id uuid, p_parent_id bigint, p_co
 #variable_conflict use_column
 declare
     c_deepest constant smallint := 3;
+    c_most    constant integer := 500;
     v_actor   uuid := public.actor_id();
     v_parent  public.comments;
     v_id      bigint;
@@ -1231,6 +1232,12 @@ begin
     elsif not exists (select from public.markets as m where m.id = p_market_id) then
         raise exception using errcode = 'PR404', column = 'market_id',
             message = 'there is no such market';
+    elsif (select count(*) from (
+               select from public.comments as c
+               where c.market_id = p_market_id and c.user_id = v_actor
+               limit c_most) as said) = c_most then
+        raise exception using errcode = 'PR409', column = 'market_id',
+            message = format('a user says at most %s things of a market', c_most);
     end if;
     if p_parent_id is not null then
         select c.* into v_parent from public.comments as c
@@ -1935,7 +1942,7 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id bigint, market_id uuid, deleted_at timestamp with time zone)
+CREATE FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean DEFAULT false) RETURNS TABLE(id bigint, market_id uuid, deleted_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -1954,8 +1961,8 @@ begin
     if not found then
         raise exception using errcode = 'PR404', column = 'id',
             message = 'there is no such comment';
-    elsif v_comment.user_id is distinct from v_actor and not exists (
-        select from public.users as u where u.id = v_actor and u.role <> 'user') then
+    elsif v_comment.user_id is distinct from v_actor and not (p_as_admin and exists (
+        select from public.users as u where u.id = v_actor and u.role <> 'user')) then
         raise exception using errcode = 'PR403',
             message = 'only its author or an admin may delete a comment';
     end if;
@@ -3355,14 +3362,15 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id uuid, slug text, previous_state text, state text, changed_at timestamp with time zone)
+CREATE FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean DEFAULT false) RETURNS TABLE(id uuid, slug text, previous_state text, state text, changed_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
     v_actor    uuid := public.actor_id();
-    v_is_admin boolean := session_user = 'presage_worker' or exists (
-        select from public.users u where u.id = v_actor and u.role <> 'user');
+    v_is_admin boolean := session_user = 'presage_worker'
+        or ((p_as_admin or session_user = 'presage_admin') and exists (
+            select from public.users u where u.id = v_actor and u.role <> 'user'));
     v_market   public.markets;
     v_who      text;
     v_now      timestamptz;
@@ -7856,6 +7864,8 @@ CREATE UNIQUE INDEX chain_transactions_live_once ON public.chain_transactions US
 
 CREATE INDEX chain_votes_of_wallet ON public.chain_votes USING btree (wallet, voted_at, market, kind);
 
+CREATE INDEX comments_by_author ON public.comments USING btree (market_id, user_id);
+
 CREATE INDEX comments_by_market ON public.comments USING btree (market_id, id);
 
 CREATE INDEX comments_by_thread ON public.comments USING btree (thread_id, id) WHERE (thread_id IS NOT NULL);
@@ -8565,9 +8575,9 @@ GRANT ALL ON FUNCTION public.decide_dispute(p_market_id uuid, p_payout_bps integ
 REVOKE ALL ON FUNCTION public.decide_withdrawal(p_withdrawal_id uuid, p_is_completed boolean, p_external_reference text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.decide_withdrawal(p_withdrawal_id uuid, p_is_completed boolean, p_external_reference text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
-REVOKE ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
-GRANT ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+REVOKE ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_api;
+GRANT ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_admin;
 
 REVOKE ALL ON FUNCTION public.dispute_market(p_market_id uuid, p_reason text, p_key text, p_request_hash bytea, p_dispute_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.dispute_market(p_market_id uuid, p_reason text, p_key text, p_request_hash bytea, p_dispute_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
@@ -8683,10 +8693,10 @@ REVOKE ALL ON FUNCTION public.match_order(p_order public.order_draft, p_market p
 
 REVOKE ALL ON FUNCTION public.misfit_of_order(p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_expires_at timestamp with time zone, p_tick_size_bps integer, p_min_size_lots bigint, p_fee_bps integer, p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
-GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
-GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_worker;
+REVOKE ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_api;
+GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_admin;
+GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.normalise_search(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.normalise_search(p_text text) TO presage_api;

@@ -10,6 +10,7 @@ from enum import IntEnum
 from solders.pubkey import Pubkey
 
 from presage import config
+from presage.errors import UnavailableError
 
 UUID_BYTES = 16
 MARKET_ID_BYTES = 32
@@ -103,7 +104,10 @@ def program_id() -> Pubkey:
     Raises:
         UnavailableError: ZMART_PROGRAM_ID is not configured.
     """
-    return Pubkey.from_string(config.get("ZMART_PROGRAM_ID"))
+    address = config.get("ZMART_PROGRAM_ID")
+    if not address:
+        raise UnavailableError("The setting ZMART_PROGRAM_ID is missing.")
+    return Pubkey.from_string(address)
 
 
 def config_address() -> Pubkey:
