@@ -1,9 +1,6 @@
 -- name: list_kept
--- Which events of some transactions are here already. What is new lies past the end of what is kept,
--- so that one look at the blocks' times mostly tells it.
-select signature, ordinal
-from public.chain_events
-where signature = any (%(signatures)s::text[]) and block_time between %(from)s and %(to)s;
+-- Which events of some transactions are here already.
+select signature, ordinal from public.chain_events where signature = any (%(signatures)s::text[]);
 
 -- name: copy_events
 -- Keep events, all in one statement.

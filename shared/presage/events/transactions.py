@@ -235,16 +235,12 @@ def _row(signature: str, slot: int, place: int, time_s: int, found: Found) -> Ro
 class _Shape(NamedTuple):
     """How an event is told: its fields as JSON has them, and what makes those of some."""
 
+    name: str
     fields: type[Struct]
     told: tuple[tuple[int, Callable[[Any], Any]], ...]
     market_at: int | None
     actor_at: int | None
     time_at: int
-
-    @property
-    def name(self) -> str:
-        """The event's name in the programme."""
-        return self.fields.__name__
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -268,6 +264,7 @@ def _shape_of(kind: type[Event]) -> _Shape:
             told.append((at, _hash_text))
     names = kind._fields
     return _Shape(
+        name=kind.__name__,
         fields=msgspec.defstruct(kind.__name__, names),
         told=tuple(told),
         market_at=_first(names, "market_id"),

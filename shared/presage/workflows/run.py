@@ -40,7 +40,12 @@ class Run:
     @property
     def out_of_time(self) -> bool:
         """Whether to stop and answer a cursor."""
-        return time.monotonic() - self._began > WORK_S
+        return self.left_s < 0
+
+    @property
+    def left_s(self) -> float:
+        """How long until then; negative behind it."""
+        return WORK_S - (time.monotonic() - self._began)
 
     def fail(self, item: str, error: Exception) -> None:
         """Put an item on the dead-letter table, with the run, and go on."""
