@@ -38,6 +38,7 @@ _NULL = "\\N"
 TRANSACTIONS_PER_BLOCK = 64
 # How often other deliveries of the same transactions may come first: each time one has been kept.
 RIVALS = 50
+KEY = "chain_events_are_kept_once"
 MALFORMED = "malformed:"
 _queries = queries.beside(__file__)
 _texts = msgspec.json.Decoder(list[msgspec.Raw])
@@ -156,7 +157,6 @@ def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
 
     How many events are new. Texts are read while what came before them is stored.
     """
-    fresh: list[Row] = []
     now = call.now.isoformat()
     tries = count()
 
@@ -164,12 +164,12 @@ def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
         if next(tries):
             # Another delivery was in the way. Two in one order cannot wait for each other.
             batch.put_in_order()
-        fresh.clear()
+        batch.fresh.clear()
         here = {(one.signature, one.ordinal) for one in known}
         for chunk in batched(batch.read(), TRANSACTIONS_PER_BLOCK, strict=False):
             new = {row[:2]: row for one in chunk for row in one.rows if row[:2] not in here}
             here.update(new)
-            fresh.extend(new.values())
+            batch.fresh.extend(new.values())
             if new:
                 yield "".join([_line(row, now) for row in new.values()])
 
@@ -179,16 +179,15 @@ def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
             statements.append(_dead_letters(call, batch.malformed))
         if batch.incomplete:
             statements.append(_to_fetch_again(call, batch.incomplete))
-        if fresh:
-            statements.append((_queries["index_events"], _Changed, _kept(call, fresh)))
+        if batch.fresh:
+            statements.append((_queries["index_events"], _Changed, _kept(call, batch.fresh)))
         return statements
 
     results = _store(call, batch, blocks, last)
-    batch.fresh = fresh
     _count(batch)
-    if fresh and (changed := results[-1][0].changed):
+    if batch.fresh and (changed := results[-1][0].changed):
         call.changed_tags += ["markets", *(f"market:{market}" for market in changed)]
-    return len(fresh)
+    return len(batch.fresh)
 
 
 def _store(
@@ -206,7 +205,9 @@ def _store(
     for _ in range(RIVALS):
         try:
             return connection.load(call, look, _queries["copy_events"], blocks, last)
-        except pg_errors.UniqueViolation:
+        except pg_errors.UniqueViolation as error:
+            if error.diag.constraint_name != KEY:
+                raise
             batch.put_in_order()
             names = {"signatures": _array(one.signature for one in batch.transactions)}
             look = (_queries["list_kept"], _Key, names)
