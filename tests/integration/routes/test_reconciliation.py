@@ -342,7 +342,9 @@ def test_a_webhook_that_was_switched_off_is_switched_on(
     reconcile(platform, "partial")
 
 
-def test_health_tells_whether_the_chain_is_followed(platform: Platform, cluster: Cluster) -> None:
+def test_health_tells_whether_the_chain_is_followed(
+    platform: Platform, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def told() -> tuple[str, str]:
         health = platform.call("get_health").data
         return health["services"]["eventIndexer"], health["status"]
@@ -350,9 +352,12 @@ def test_health_tells_whether_the_chain_is_followed(platform: Platform, cluster:
     assert cluster
     with platform.database.connect() as owner:
         owner.execute("delete from chain_cursors")
-    assert told() == ("not_configured", "healthy")
+    assert told() == ("starting", "healthy")
     reconcile(platform)
     assert told() == ("healthy", "healthy")
+    with monkeypatch.context() as without:
+        without.setenv("SOLANA_RPC_URL", "")
+        assert told()[0] == "not_configured"
     platform.advance(1_799)
     assert told()[0] == "healthy"
     platform.advance(1)
