@@ -85,6 +85,9 @@ BY_CPI = by_cpi(bought(), programme=1, accounts=(2,))
 CPI_IS_TRUE = (10_000, "SharesBought", TRUE.hex())
 STRANGE = hashlib.sha256(b"event:Strange").digest()[:8] + bytes(40)
 TRUNCATED = "Log truncated"
+INSTRUCTIONS = "transaction.message.instructions"
+# It names our programme, and calls another one.
+OF_EVIL = {"programIdIndex": 3, "accounts": [0, 1], "data": ""}
 
 
 def _changed(raw: Raw, path: str, value: object) -> Raw:
@@ -326,6 +329,38 @@ CASES: dict[str, Case] = {
     ),
     "an account before the first": Case(
         [said(keys=KEYS, inner=[BY_CPI | {"programIdIndex": -3}])], malformed=1
+    ),
+    "truncated, and our programme is only named": Case(
+        [
+            _changed(said(TRUNCATED, keys=KEYS, inner=inner), INSTRUCTIONS, [OF_EVIL])
+            for inner in ([], [OF_EVIL])
+        ]
+    ),
+    "truncated, and our programme is called from within": Case(
+        [
+            _changed(
+                said(TRUNCATED, keys=KEYS, inner=[OF_EVIL | {"programIdIndex": 1}]),
+                INSTRUCTIONS,
+                [OF_EVIL],
+            )
+        ],
+        incomplete=1,
+    ),
+    "truncated, and nobody knows what was called from within": Case(
+        [
+            _changed(
+                _changed(said(TRUNCATED, keys=KEYS), INSTRUCTIONS, [OF_EVIL]),
+                "meta.innerInstructions",
+                None,
+            )
+        ],
+        incomplete=1,
+    ),
+    "no logs, and our programme is only named": Case(
+        [_changed(_changed(said(keys=KEYS), INSTRUCTIONS, [OF_EVIL]), "meta.logMessages", None)]
+    ),
+    "truncated, and a programme that is not there": Case(
+        [_changed(said(TRUNCATED), INSTRUCTIONS, [OF_EVIL | {"programIdIndex": 9}])], malformed=1
     ),
     "no logs were kept": Case([_changed(said(), "meta.logMessages", None)], incomplete=1),
     "the place in the block is not told": Case(

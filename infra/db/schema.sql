@@ -843,7 +843,7 @@ CREATE FUNCTION public.chain_markets_at(p_markets text[], p_slot bigint) RETURNS
     left join public.chain_market_facts(p_markets, p_slot) as f on f.market = m.market
     left join lateral jsonb_populate_record(null::public.chain_markets, f.facts) as n on true
     cross join lateral public.chain_shares_traded(
-        m.market, null, array[p_slot, 2147483647, 2147483647], l.moment) as t
+        m.market, array[p_slot, 2147483647, 2147483647], l.moment) as t
     where m.market = any (p_markets) and m.base_order[1] <= p_slot
 $$;
 
@@ -855,7 +855,7 @@ CREATE FUNCTION public.chain_payout(p_outcome boolean) RETURNS integer[]
         else '{5000,5000}' end
 $$;
 
-CREATE FUNCTION public.chain_shares_traded(p_market text, p_wallet text, p_after bigint[], p_since timestamp with time zone) RETURNS TABLE(yes numeric, no numeric)
+CREATE FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_since timestamp with time zone) RETURNS TABLE(yes numeric, no numeric)
     LANGUAGE sql STABLE
     SET search_path TO ''
     AS $$
@@ -867,7 +867,6 @@ CREATE FUNCTION public.chain_shares_traded(p_market text, p_wallet text, p_after
                 * (e.data ->> 'shares')::numeric as shares
         from public.chain_events as e
         where e.market = p_market and e.event_type in ('SharesBought', 'SharesSold')
-          and (p_wallet is null or e.wallet = p_wallet collate "C")
           and array[e.slot, e.tx_index, e.ordinal] > p_after and e.block_time >= p_since
     ) as t
 $$;
@@ -1241,6 +1240,7 @@ CREATE FUNCTION public.create_comment(p_market_id uuid, p_parent_id bigint, p_co
 #variable_conflict use_column
 declare
     c_deepest constant smallint := 3;
+    c_most    constant integer := 500;
     v_actor   uuid := public.actor_id();
     v_parent  public.comments;
     v_id      bigint;
@@ -1250,6 +1250,12 @@ begin
     elsif not exists (select from public.markets as m where m.id = p_market_id) then
         raise exception using errcode = 'PR404', column = 'market_id',
             message = 'there is no such market';
+    elsif (select count(*) from (
+               select from public.comments as c
+               where c.market_id = p_market_id and c.user_id = v_actor
+               limit c_most) as said) = c_most then
+        raise exception using errcode = 'PR409', column = 'market_id',
+            message = format('a user says at most %s things of a market', c_most);
     end if;
     if p_parent_id is not null then
         select c.* into v_parent from public.comments as c
@@ -1999,7 +2005,7 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id bigint, market_id uuid, deleted_at timestamp with time zone)
+CREATE FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean DEFAULT false) RETURNS TABLE(id bigint, market_id uuid, deleted_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2018,8 +2024,8 @@ begin
     if not found then
         raise exception using errcode = 'PR404', column = 'id',
             message = 'there is no such comment';
-    elsif v_comment.user_id is distinct from v_actor and not exists (
-        select from public.users as u where u.id = v_actor and u.role <> 'user') then
+    elsif v_comment.user_id is distinct from v_actor and not (p_as_admin and exists (
+        select from public.users as u where u.id = v_actor and u.role <> 'user')) then
         raise exception using errcode = 'PR403',
             message = 'only its author or an admin may delete a comment';
     end if;
@@ -2524,7 +2530,7 @@ CREATE FUNCTION public.find_wallet(p_chain text, p_address text) RETURNS uuid
     select u.id from public.users as u where u.chain = p_chain and u.address = p_address;
 $$;
 
-CREATE FUNCTION public.follow_chain_markets(p_touched text[], p_moved text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
+CREATE FUNCTION public.follow_chain_markets(p_moved text[], p_held text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -2533,16 +2539,13 @@ declare
     c_never constant timestamptz := '2199-01-01 00:00:00+00';
     v_window_s integer := public.chain_window_s();
     v_changed  uuid[];
+    v_disputed text[];
 begin
     if p_moved is not null then
         with begun as (
             insert into public.markets (id, slug, question, venue, chain_address, chain_market_id,
                 state, closes_at, dispute_window_s, created_at, updated_at)
-            -- Two ids may begin alike; whoever makes the second one must not hide it.
-            select m.market_id, 'solana-' || case when exists (
-                    select from public.markets as k
-                    where k.slug = 'solana-' || left(m.market, 16) and k.id <> m.market_id)
-                then m.market else left(m.market, 16) end,
+            select m.market_id, 'solana-' || m.market,
                 'Market ' || m.market || ' of the Solana programme', 'solana', m.address, m.market,
                 'PROPOSED', c_never, v_window_s, coalesce(m.created_at, p_now), p_now
             from public.chain_markets as m
@@ -2558,12 +2561,18 @@ begin
         select b.id, 'PROPOSED', p_now from begun as b;
 
         with old as materialized (
-            select k.id, k.state
+            select k.id, k.state, k.creator is null or public.wallet_of(k.creator) = m.creator as is_its
             from public.markets as k
             join public.chain_markets as m on m.market_id = k.id
             where m.market = any (p_moved) and k.venue = 'solana' and m.state_signature is not null
             order by k.id
             for no key update of k
+        ),
+        taken as (
+            update public.markets as k
+            set state = 'CANCELLED', updated_at = p_now
+            where k.id in (select o.id from old as o where not o.is_its) and k.state = 'PROPOSED'
+            returning k.id, k.state
         ),
         followed as (
             update public.markets as k
@@ -2585,19 +2594,23 @@ begin
                 created_at = least(k.created_at, m.created_at),
                 updated_at = case when k.state = m.state then k.updated_at else p_now end
             from public.chain_markets as m
-            where m.market_id = k.id and k.id in (select o.id from old as o)
+            where m.market_id = k.id and k.id in (select o.id from old as o where o.is_its)
             returning k.id, k.state
         ),
         moves as (
-            select o.id, o.state as from_state, f.state as to_state
+            select o.id, o.state as from_state, n.state as to_state, n.reason
             from old as o
-            join followed as f using (id)
-            where f.state <> o.state
+            join (
+                select f.id, f.state, 'The chain says so.' as reason from followed as f
+                union all
+                select t.id, t.state, 'Its id was taken on chain by another creator.' from taken as t
+            ) as n using (id)
+            where n.state <> o.state
             order by o.id
         ),
         told as (
             select m.id, public.record_move(m.id, 'follow_chain', m.from_state, m.to_state,
-                'The chain says so.', '{}', p_request_id, null, p_now)
+                m.reason, '{}', p_request_id, null, p_now)
             from moves as m
         )
         select array_agg(t.id) into v_changed from told as t;
@@ -2607,25 +2620,30 @@ begin
     set last_price_bps = least(9999, greatest(1, round(m.price_yes / 100000)))::integer
     from public.chain_markets as m
     join public.markets as k on k.id = m.market_id and k.venue = 'solana'
-    where m.market = any (p_touched) and o.market_id = m.market_id and o.outcome = 0
+    where m.market = any (p_moved || p_held) and o.market_id = m.market_id and o.outcome = 0
       and o.last_price_bps is distinct from
           least(9999, greatest(1, round(m.price_yes / 100000)))::integer
       and m.price_yes is not null;
 
-    insert into public.dispute_weights as w (market_id, wallet, weight)
-    select m.market_id, p.wallet, abs(p.shares_yes - p.shares_no)
+    select array_agg(m.market) into v_disputed
     from public.chain_markets as m
     join public.markets as k on k.id = m.market_id and k.venue = 'solana'
-    join public.chain_positions as p on p.market = m.market
-    where m.market = any (p_touched) and m.disputed_at is not null
-      and (p.shares_yes <> 0 or p.shares_no <> 0)
-    on conflict (market_id, wallet) do update set weight = excluded.weight
-    where w.weight <> excluded.weight;
-    delete from public.dispute_weights as w
-    using public.chain_markets as m
-    join public.chain_positions as p on p.market = m.market
-    where m.market = any (p_touched) and w.market_id = m.market_id and w.wallet = p.wallet
-      and p.shares_yes = 0 and p.shares_no = 0;
+    where m.market = any (p_moved || p_held) and m.disputed_at is not null;
+    if v_disputed is not null then
+        insert into public.dispute_weights as w (market_id, wallet, weight)
+        select m.market_id, p.wallet, abs(p.shares_yes - p.shares_no)
+        from public.chain_markets as m
+        join public.chain_positions as p on p.market = m.market
+        left join public.dispute_weights as h on h.market_id = m.market_id and h.wallet = p.wallet
+        where m.market = any (v_disputed) and (p.shares_yes <> 0 or p.shares_no <> 0)
+          and h.weight is distinct from abs(p.shares_yes - p.shares_no)
+        on conflict (market_id, wallet) do update set weight = excluded.weight;
+        delete from public.dispute_weights as w
+        using public.chain_markets as m
+        join public.chain_positions as p on p.market = m.market
+        where m.market = any (v_disputed) and w.market_id = m.market_id and w.wallet = p.wallet
+          and p.shares_yes = 0 and p.shares_no = 0;
+    end if;
     return coalesce(v_changed, '{}');
 end;
 $$;
@@ -3414,14 +3432,15 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS TABLE(id uuid, slug text, previous_state text, state text, changed_at timestamp with time zone)
+CREATE FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean DEFAULT false) RETURNS TABLE(id uuid, slug text, previous_state text, state text, changed_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
     v_actor    uuid := public.actor_id();
-    v_is_admin boolean := session_user = 'presage_worker' or exists (
-        select from public.users u where u.id = v_actor and u.role <> 'user');
+    v_is_admin boolean := session_user = 'presage_worker'
+        or ((p_as_admin or session_user = 'presage_admin') and exists (
+            select from public.users u where u.id = v_actor and u.role <> 'user'));
     v_market   public.markets;
     v_who      text;
     v_now      timestamptz;
@@ -4330,7 +4349,7 @@ begin
         shares_no = n.base_no + t.no
     from public.chain_market_facts(p_markets, 9223372036854775807) as f
     cross join lateral jsonb_populate_record(null::public.chain_markets, f.facts) as n
-    cross join lateral public.chain_shares_traded(f.market, null, n.base_order, '-infinity') as t
+    cross join lateral public.chain_shares_traded(f.market, n.base_order, '-infinity') as t
     where m.market = f.market and n.base_order is not null
       and (m.base_yes, m.base_no, m.base_order)
           is distinct from (n.base_yes, n.base_no, n.base_order);
@@ -4357,21 +4376,27 @@ CREATE FUNCTION public.project_events(p_markets text[], p_trades text[], p_trade
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
-    v_touched text[];
-    v_moved   text[];
-    v_configs boolean;
-    v_claims  boolean;
-    v_votes   boolean;
+    v_touched  text[];
+    v_moved    text[];
+    v_held     text[];
+    v_based    text[];
+    v_observed text[];
+    v_looked   boolean;
+    v_configs  boolean;
+    v_claims   boolean;
+    v_votes    boolean;
 begin
     select p_markets || array_agg(distinct r.market) filter (where r.market <> all (p_markets)),
         array_agg(distinct r.market) filter (where r.event_type not in ('SharesBought', 'SharesSold',
             'WinningsClaimed', 'ProposalVoteSubmitted', 'DisputeVoteSubmitted',
-            'LiquidityWithdrawn', 'Unknown')),
+            'LiquidityWithdrawn', 'PositionObserved', 'Unknown')),
+        array_agg(distinct r.market) filter (where r.event_type = 'PositionObserved'),
+        bool_or(r.event_type = 'PositionObserved'),
         bool_or(r.event_type in ('ConfigUpdated', 'GlobalConfigInitialized',
             'ProtocolPauseStatusChanged', 'ConfigObserved')),
         bool_or(r.event_type = 'WinningsClaimed'),
         bool_or(r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted'))
-    into v_touched, v_moved, v_configs, v_claims, v_votes
+    into v_touched, v_moved, v_held, v_looked, v_configs, v_claims, v_votes
     from unnest(p_others) as r;
 
     insert into public.chain_markets (market, market_id, address)
@@ -4381,6 +4406,14 @@ begin
     order by a.market
     on conflict (market) do nothing;
 
+    -- Shares that an account once told begin there: what was traded before is in them. A handful.
+    select coalesce(array_agg(m.market), '{}') into v_based
+    from public.chain_markets as m
+    where m.market = any (v_touched) and m.base_order <> '{0,0,0}';
+    select coalesce(array_agg(distinct p.market), '{}') into v_observed
+    from public.chain_positions as p
+    where p.market = any (v_touched) and p.base_order is not null;
+
     with trades as materialized (
         select e.market, e.wallet, e.event_type = 'SharesBought' as is_buy,
             (e.data ->> 'outcome')::boolean as is_yes,
@@ -4389,19 +4422,25 @@ begin
             coalesce(e.data ->> 'cost', e.data ->> 'proceeds')::numeric as amount,
             (e.data ->> 'new_price_yes')::numeric as price,
             e.slot, e.tx_index, e.ordinal,
-            e.slot > m.base_order[1]
-                or array[e.slot, e.tx_index, e.ordinal] > m.base_order as is_after_base
+            case when e.market = any (v_based) then (
+                select array[e.slot, e.tx_index, e.ordinal] > m.base_order
+                from public.chain_markets as m where m.market = e.market
+            ) else true end as counts,
+            case when e.market = any (v_observed) then coalesce((
+                select array[e.slot, e.tx_index, e.ordinal] > p.base_order
+                from public.chain_positions as p where p.market = e.market and p.wallet = e.wallet
+            ), true) else true end as counts_to_holder
         from unnest(p_trades, p_trade_ordinals) as t (signature, ordinal)
         join public.chain_events as e
             on e.signature = t.signature collate "C" and e.ordinal = t.ordinal
-        join public.chain_markets as m on m.market = e.market
     ),
     holders as (
         -- The lock lets nobody else begin a position meanwhile.
         merge into public.chain_positions as p
         using (
-            select t.market, t.wallet, coalesce(sum(t.shares) filter (where t.is_yes), 0) as yes,
-                coalesce(sum(t.shares) filter (where not t.is_yes), 0) as no,
+            select t.market, t.wallet,
+                coalesce(sum(t.shares) filter (where t.is_yes and t.counts_to_holder), 0) as yes,
+                coalesce(sum(t.shares) filter (where not t.is_yes and t.counts_to_holder), 0) as no,
                 coalesce(sum(t.amount) filter (where t.is_buy), 0) as paid,
                 coalesce(sum(t.amount) filter (where not t.is_buy), 0) as received, count(*) as trades
             from trades as t
@@ -4417,9 +4456,8 @@ begin
             values (n.market, n.wallet, n.yes, n.no, n.paid, n.received, n.trades)
     ),
     traded as (
-        select t.market,
-            coalesce(sum(t.shares) filter (where t.is_yes and t.is_after_base), 0) as yes,
-            coalesce(sum(t.shares) filter (where not t.is_yes and t.is_after_base), 0) as no,
+        select t.market, coalesce(sum(t.shares) filter (where t.is_yes and t.counts), 0) as yes,
+            coalesce(sum(t.shares) filter (where not t.is_yes and t.counts), 0) as no,
             sum(t.amount) as volume, count(*) as trades
         from trades as t
         group by t.market
@@ -4429,19 +4467,25 @@ begin
             array[t.slot, t.tx_index, t.ordinal] as place
         from trades as t
         order by t.market, t.slot desc, t.tx_index desc, t.ordinal desc
+    ),
+    summed as (
+        update public.chain_markets as m
+        set shares_yes = m.shares_yes + t.yes,
+            shares_no = m.shares_no + t.no,
+            volume = m.volume + t.volume,
+            trades = m.trades + t.trades,
+            price_yes = case when m.price_order > l.place then m.price_yes else l.price end,
+            price_order = greatest(m.price_order, l.place)
+        from traded as t
+        join latest as l on l.market = t.market
+        where m.market = t.market
+        returning m.market
     )
-    update public.chain_markets as m
-    set shares_yes = m.shares_yes + t.yes,
-        shares_no = m.shares_no + t.no,
-        volume = m.volume + t.volume,
-        trades = m.trades + t.trades,
-        price_yes = case when m.price_order > l.place then m.price_yes else l.price end,
-        price_order = greatest(m.price_order, l.place)
-    from traded as t
-    join latest as l on l.market = t.market
-    where m.market = t.market;
+    select v_held || array_agg(s.market) into v_held from summed as s;
 
-    perform public.project_observed_positions(v_touched);
+    if v_looked then
+        perform public.project_observed_positions(p_others);
+    end if;
     if v_claims then
         insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
         select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true
@@ -4470,27 +4514,30 @@ begin
     if v_moved is not null then
         perform public.project_chain_markets(v_moved);
     end if;
-    return public.follow_chain_markets(v_touched, v_moved, p_request_id, p_now);
+    return public.follow_chain_markets(v_moved, v_held, p_request_id, p_now);
 end;
 $$;
 
-CREATE FUNCTION public.project_observed_positions(p_markets text[]) RETURNS void
+CREATE FUNCTION public.project_observed_positions(p_rows public.chain_events[]) RETURNS void
     LANGUAGE sql
     SET search_path TO ''
     AS $$
-    insert into public.chain_positions (market, wallet, shares_yes, shares_no)
-    select o.market, o.wallet, o.yes + t.yes, o.no + t.no
+    insert into public.chain_positions as p (market, wallet, shares_yes, shares_no, base_order)
+    select o.market, o.wallet, o.yes + t.yes, o.no + t.no, o.place
     from (
-        select distinct on (e.market, e.wallet) e.market, e.wallet,
-            (e.data ->> 'shares_yes')::numeric as yes, (e.data ->> 'shares_no')::numeric as no,
-            array[e.slot, e.tx_index, e.ordinal] as place
-        from public.chain_events as e
-        where e.event_type = 'PositionObserved' and e.market = any (p_markets)
-        order by e.market, e.wallet, e.slot desc, e.tx_index desc
+        select distinct on (r.market, r.wallet) r.market, r.wallet,
+            (r.data ->> 'shares_yes')::numeric as yes, (r.data ->> 'shares_no')::numeric as no,
+            array[r.slot, r.tx_index, r.ordinal] as place
+        from unnest(p_rows) as r
+        where r.event_type = 'PositionObserved'
+        order by r.market, r.wallet, r.slot desc, r.tx_index desc
     ) as o
-    cross join lateral public.chain_shares_traded(o.market, o.wallet, o.place, '-infinity') as t
+    cross join lateral public.wallet_shares_traded(o.market, o.wallet, o.place) as t
     on conflict (market, wallet) do update
-    set shares_yes = excluded.shares_yes, shares_no = excluded.shares_no
+    set shares_yes = excluded.shares_yes,
+        shares_no = excluded.shares_no,
+        base_order = excluded.base_order
+    where p.base_order is null or p.base_order <= excluded.base_order
 $$;
 
 CREATE FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_venue text, p_chain_market_id text, p_chain_address text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
@@ -4874,9 +4921,10 @@ begin
                 select * from public.chain_events as n
                 where n.market = v_market
                   and (v_last.signature is null
-                       or (n.block_time, n.slot, n.tx_index, n.ordinal)
-                        > (v_last.block_time, v_last.slot, v_last.tx_index, v_last.ordinal))
-                order by n.block_time, n.slot, n.tx_index, n.ordinal
+                       or (n.block_time, n.slot, n.tx_index, n.ordinal, n.signature)
+                        > (v_last.block_time, v_last.slot, v_last.tx_index, v_last.ordinal,
+                           v_last.signature))
+                order by n.block_time, n.slot, n.tx_index, n.ordinal, n.signature
                 limit p_rows
             ) as e;
             exit when v_rows is null;
@@ -4891,13 +4939,18 @@ begin
             v_events := v_events + cardinality(v_rows);
             v_last := v_rows[cardinality(v_rows)];
         end loop;
-        -- What the shares begin from was known before the last of its trades was added.
+        -- What the shares begin from was known before the last of their trades was added.
         update public.chain_markets as m
         set shares_yes = m.base_yes + t.yes, shares_no = m.base_no + t.no
-        from public.chain_shares_traded(v_market, null, (
+        from public.chain_shares_traded(v_market, (
             select c.base_order from public.chain_markets as c where c.market = v_market), '-infinity'
         ) as t
         where m.market = v_market;
+        select array_agg(e::public.chain_events) into v_rows
+        from public.chain_events as e
+        where e.market = v_market and e.event_type = 'PositionObserved';
+        perform public.project_observed_positions(v_rows);
+        perform public.follow_chain_markets(null, array[v_market], null, p_now);
     end loop;
     return query select v_markets[cardinality(v_markets)], cardinality(v_markets), v_events;
 end;
@@ -6183,6 +6236,23 @@ CREATE FUNCTION public.wallet_of(p_user_id uuid) RETURNS text
     select u.address from public.users u where u.id = p_user_id
 $$;
 
+CREATE FUNCTION public.wallet_shares_traded(p_market text, p_wallet text, p_after bigint[]) RETURNS TABLE(yes numeric, no numeric)
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+    select coalesce(sum(t.shares) filter (where t.is_yes), 0),
+        coalesce(sum(t.shares) filter (where not t.is_yes), 0)
+    from (
+        select (e.data ->> 'outcome')::boolean as is_yes,
+            case e.event_type when 'SharesBought' then 1 else -1 end
+                * (e.data ->> 'shares')::numeric as shares
+        from public.chain_events as e
+        where e.wallet = p_wallet collate "C" and e.market = p_market collate "C"
+          and e.event_type in ('SharesBought', 'SharesSold')
+          and array[e.slot, e.tx_index, e.ordinal] > p_after
+    ) as t
+$$;
+
 CREATE FUNCTION public.why_not_trading(p_venue text, p_state text, p_trading_status text, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_post_only boolean, p_now timestamp with time zone) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
@@ -6701,7 +6771,8 @@ CREATE TABLE public.chain_positions (
     received numeric(40,0) DEFAULT 0 NOT NULL,
     trades integer DEFAULT 0 NOT NULL,
     claimed numeric(40,0) DEFAULT 0 NOT NULL,
-    has_claimed boolean DEFAULT false NOT NULL
+    has_claimed boolean DEFAULT false NOT NULL,
+    base_order bigint[]
 )
 WITH (fillfactor='60');
 
@@ -7850,7 +7921,9 @@ CREATE INDEX chain_events_in_order ON public.chain_events USING btree (block_tim
 
 CREATE INDEX chain_events_of_market ON public.chain_events USING btree (market, block_time, slot, tx_index, ordinal) WHERE (market IS NOT NULL);
 
-CREATE INDEX chain_events_of_positions ON public.chain_events USING btree (market, wallet, slot, tx_index) WHERE (event_type = 'PositionObserved'::text);
+CREATE INDEX chain_events_of_market_and_type ON public.chain_events USING btree (market, event_type, block_time, slot, tx_index, ordinal) WHERE (event_type <> ALL (ARRAY['SharesBought'::text, 'SharesSold'::text]));
+
+CREATE INDEX chain_events_of_positions ON public.chain_events USING btree (market) WHERE (event_type = 'PositionObserved'::text);
 
 CREATE INDEX chain_events_of_type ON public.chain_events USING btree (event_type, block_time, slot, tx_index, ordinal);
 
@@ -7862,7 +7935,11 @@ CREATE INDEX chain_events_without_market ON public.chain_events USING btree (((d
 
 CREATE INDEX chain_incomplete_due ON public.chain_incomplete USING btree (next_attempt_at);
 
+CREATE INDEX chain_markets_live ON public.chain_markets USING btree (market) WHERE ((state <> ALL (ARRAY['FINALIZED'::text, 'CANCELLED'::text])) AND (address IS NOT NULL));
+
 CREATE INDEX chain_positions_of_wallet ON public.chain_positions USING btree (wallet, market);
+
+CREATE INDEX chain_positions_with_a_base ON public.chain_positions USING btree (market) WHERE (base_order IS NOT NULL);
 
 CREATE INDEX chain_transactions_due ON public.chain_transactions USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['built'::text, 'sent'::text, 'confirmed'::text]));
 
@@ -7871,6 +7948,8 @@ CREATE UNIQUE INDEX chain_transactions_live_once ON public.chain_transactions US
 CREATE INDEX chain_transactions_of_market ON public.chain_transactions USING btree (market_id, purpose, updated_at);
 
 CREATE INDEX chain_votes_of_wallet ON public.chain_votes USING btree (wallet, voted_at, market, kind);
+
+CREATE INDEX comments_by_author ON public.comments USING btree (market_id, user_id);
 
 CREATE INDEX comments_by_market ON public.comments USING btree (market_id, id);
 
@@ -7891,6 +7970,8 @@ CREATE INDEX deposits_by_user ON public.deposits USING btree (user_id, seq DESC)
 CREATE INDEX deposits_pending_by_expiry ON public.deposits USING btree (expires_at) WHERE (status = 'pending'::text);
 
 CREATE UNIQUE INDEX deposits_reference_is_used_once ON public.deposits USING btree (method, reference_key) WHERE (status = ANY (ARRAY['pending'::text, 'verified'::text]));
+
+CREATE INDEX discrepancies_of_subject ON public.discrepancies USING btree (subject, field, created_at);
 
 CREATE INDEX escalations_by_user ON public.escalations USING btree (user_id, id DESC) WHERE (user_id IS NOT NULL);
 
@@ -8494,7 +8575,7 @@ GRANT ALL ON FUNCTION public.chain_markets_at(p_markets text[], p_slot bigint) T
 
 REVOKE ALL ON FUNCTION public.chain_payout(p_outcome boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.chain_shares_traded(p_market text, p_wallet text, p_after bigint[], p_since timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_since timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.chain_window_s() FROM PUBLIC;
 
@@ -8589,9 +8670,9 @@ GRANT ALL ON FUNCTION public.decide_dispute(p_market_id uuid, p_payout_bps integ
 REVOKE ALL ON FUNCTION public.decide_withdrawal(p_withdrawal_id uuid, p_is_completed boolean, p_external_reference text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.decide_withdrawal(p_withdrawal_id uuid, p_is_completed boolean, p_external_reference text, p_reason text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
 
-REVOKE ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
-GRANT ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
+REVOKE ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_api;
+GRANT ALL ON FUNCTION public.delete_comment(p_comment_id bigint, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_admin;
 
 REVOKE ALL ON FUNCTION public.dispute_market(p_market_id uuid, p_reason text, p_key text, p_request_hash bytea, p_dispute_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.dispute_market(p_market_id uuid, p_reason text, p_key text, p_request_hash bytea, p_dispute_id uuid, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
@@ -8633,7 +8714,7 @@ GRANT ALL ON FUNCTION public.find_session(p_token_hash bytea, p_now timestamp wi
 REVOKE ALL ON FUNCTION public.find_wallet(p_chain text, p_address text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.find_wallet(p_chain text, p_address text) TO presage_api;
 
-REVOKE ALL ON FUNCTION public.follow_chain_markets(p_touched text[], p_moved text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.follow_chain_markets(p_moved text[], p_held text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.fresh_rate(p_base text, p_quote text, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -8707,10 +8788,10 @@ REVOKE ALL ON FUNCTION public.match_order(p_order public.order_draft, p_market p
 
 REVOKE ALL ON FUNCTION public.misfit_of_order(p_position text, p_side text, p_type text, p_price_bps integer, p_size_lots bigint, p_amount_micros bigint, p_post_only boolean, p_self_trade_prevention text, p_client_order_id text, p_expires_at timestamp with time zone, p_tick_size_bps integer, p_min_size_lots bigint, p_fee_bps integer, p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
-GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_admin;
-GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_worker;
+REVOKE ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_api;
+GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_admin;
+GRANT ALL ON FUNCTION public.move_market(p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb, p_fee_bps integer, p_maker_rebate_bps integer, p_request_id text, p_ip text, p_now timestamp with time zone, p_as_admin boolean) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.normalise_search(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.normalise_search(p_text text) TO presage_api;
@@ -8748,7 +8829,7 @@ GRANT SELECT,INSERT ON TABLE public.chain_events TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.project_events(p_markets text[], p_trades text[], p_trade_ordinals integer[], p_others public.chain_events[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.project_observed_positions(p_markets text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.project_observed_positions(p_rows public.chain_events[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_venue text, p_chain_market_id text, p_chain_address text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_venue text, p_chain_market_id text, p_chain_address text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
@@ -8894,6 +8975,8 @@ GRANT ALL ON FUNCTION public.wallet_of(p_user_id uuid) TO presage_api;
 GRANT ALL ON FUNCTION public.wallet_of(p_user_id uuid) TO presage_admin;
 GRANT ALL ON FUNCTION public.wallet_of(p_user_id uuid) TO presage_worker;
 
+REVOKE ALL ON FUNCTION public.wallet_shares_traded(p_market text, p_wallet text, p_after bigint[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.why_not_trading(p_venue text, p_state text, p_trading_status text, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_post_only boolean, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.winning_payout(p_market_id uuid, p_outcome text) FROM PUBLIC;
@@ -9001,7 +9084,7 @@ GRANT SELECT ON TABLE public.daily_reports TO presage_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.daily_reports TO presage_worker;
 
 GRANT SELECT ON TABLE public.discrepancies TO presage_admin;
-GRANT SELECT,INSERT ON TABLE public.discrepancies TO presage_worker;
+GRANT SELECT,INSERT,DELETE ON TABLE public.discrepancies TO presage_worker;
 
 GRANT SELECT ON TABLE public.dispute_weights TO presage_api;
 GRANT SELECT ON TABLE public.dispute_weights TO presage_admin;

@@ -65,6 +65,7 @@ class IpfsNode:
     pinned: set[str] = field(default_factory=set)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    peers: set[tuple[str, int]] = field(default_factory=set)
     hang_s: float = 5.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,6 +78,7 @@ class IpfsNode:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         command = "ipfs" if path.startswith("/ipfs/") else path.removeprefix("/api/v0/")
         self.asked.append(command)
+        self.peers.add(tuple(scope["client"]))
         faults = self.faults.get(command)
         fault = faults.pop(0) if faults else None
         match fault:

@@ -31,6 +31,11 @@ class Actor:
         """Whether admin routes are open to this caller."""
         return self.role != "user"
 
+    @property
+    def acts_as_admin(self) -> bool:
+        """Whether more is open to this caller by the role: a key needs its scope as well."""
+        return self.is_admin and self.may("admin")
+
     def may(self, scope: str) -> bool:
         """Whether what the caller showed is enough for a route of this scope."""
         return self.scopes is None or scope in self.scopes

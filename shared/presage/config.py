@@ -156,6 +156,7 @@ SETTINGS = {
             name="IPFS_API_URL",
             meaning="Kubo RPC of the node that pins snapshots of discussions; off when empty",
             default="",
+            secret=True,
         ),
         Setting(
             name="IPFS_GATEWAYS",

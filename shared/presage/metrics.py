@@ -165,6 +165,12 @@ METRICS: tuple[Metric, ...] = (
         statistic="Maximum",
         alarm=Alarm(name="DeadLettersWait", meaning="The dead letters are not empty", threshold=0),
     ),
+    Metric(
+        name="TransactionsToFetch",
+        meaning="transactions that wait to be fetched again",
+        panel="Queues",
+        statistic="Maximum",
+    ),
     Metric(name="DeliveriesGivenUp", meaning="messages that QStash gave up", panel="Queues"),
     Metric(
         name="LiveTransactions",

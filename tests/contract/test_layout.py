@@ -78,13 +78,14 @@ PATIENT_S = {"propose_market": 20, "resolve_on_chain": 20}
 
 
 @pytest.mark.parametrize("stem", ROUTES)
-def test_a_template_block_has_its_zones_role_and_time(stem: str, api: template.HttpApi) -> None:
+def test_a_template_block_has_its_role_and_time(stem: str, api: template.HttpApi) -> None:
     block = re.search(
         rf"^  {_pascal(stem)}Function:\n(?:    .*\n)+", TEMPLATE.read_text(), re.MULTILINE
     )
     assert block is not None
     zone = ROUTES[stem].zone
-    assert f"Role: !GetAtt {zone.capitalize()}Role.Arn" in block[0]
+    role = "Webhook" if ROUTES[stem].auth == "webhook" else zone.capitalize()
+    assert f"Role: !GetAtt {role}Role.Arn" in block[0]
     usual_s = 28 if zone == "worker" else 10
     assert api.functions[f"{_pascal(stem)}Function"].timeout_s == PATIENT_S.get(stem, usual_s)
 

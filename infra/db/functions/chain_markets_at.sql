@@ -22,7 +22,7 @@ as $$
     left join public.chain_market_facts(p_markets, p_slot) as f on f.market = m.market
     left join lateral jsonb_populate_record(null::public.chain_markets, f.facts) as n on true
     cross join lateral public.chain_shares_traded(
-        m.market, null, array[p_slot, 2147483647, 2147483647], l.moment) as t
+        m.market, array[p_slot, 2147483647, 2147483647], l.moment) as t
     where m.market = any (p_markets) and m.base_order[1] <= p_slot
 $$;
 revoke execute on function public.chain_markets_at(text[], bigint) from public;

@@ -1,7 +1,7 @@
--- Why: the shares that trades after a place in chain order added to a market, a wallet's or (null)
--- everybody's. p_since is a time that no such trade is before: the index is by time.
+-- Why: the shares that everybody's trades after a place in chain order added to a market. p_since is
+-- a time that no such trade is before: the index is by time.
 create or replace function public.chain_shares_traded(
-    p_market text, p_wallet text, p_after bigint[], p_since timestamptz
+    p_market text, p_after bigint[], p_since timestamptz
 ) returns table (yes numeric, no numeric)
 language sql stable set search_path = ''
 as $$
@@ -13,8 +13,7 @@ as $$
                 * (e.data ->> 'shares')::numeric as shares
         from public.chain_events as e
         where e.market = p_market and e.event_type in ('SharesBought', 'SharesSold')
-          and (p_wallet is null or e.wallet = p_wallet collate "C")
           and array[e.slot, e.tx_index, e.ordinal] > p_after and e.block_time >= p_since
     ) as t
 $$;
-revoke execute on function public.chain_shares_traded(text, text, bigint[], timestamptz) from public;
+revoke execute on function public.chain_shares_traded(text, bigint[], timestamptz) from public;

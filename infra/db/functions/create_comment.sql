@@ -1,6 +1,8 @@
 -- Says something of a market, or answers what somebody said, three replies deep at most. The thread's
 -- first comment is locked to count its replies; it is told to the author of what was answered by the
--- outbox. Its words stay out of the audit log. Raises PR401, PR404, PR410, PR422.
+-- outbox. Its words stay out of the audit log. What one user says of one market is bounded, deleted
+-- comments and all, since a day's snapshot holds the whole discussion; a few that come at once may
+-- pass the bound. Raises PR401, PR404, PR409 (five hundred comments), PR410, PR422.
 create or replace function public.create_comment(
     p_market_id uuid, p_parent_id bigint, p_content text, p_request_id text, p_ip text,
     p_now timestamptz
@@ -14,6 +16,7 @@ as $$
 #variable_conflict use_column
 declare
     c_deepest constant smallint := 3;
+    c_most    constant integer := 500;
     v_actor   uuid := public.actor_id();
     v_parent  public.comments;
     v_id      bigint;
@@ -23,6 +26,12 @@ begin
     elsif not exists (select from public.markets as m where m.id = p_market_id) then
         raise exception using errcode = 'PR404', column = 'market_id',
             message = 'there is no such market';
+    elsif (select count(*) from (
+               select from public.comments as c
+               where c.market_id = p_market_id and c.user_id = v_actor
+               limit c_most) as said) = c_most then
+        raise exception using errcode = 'PR409', column = 'market_id',
+            message = format('a user says at most %s things of a market', c_most);
     end if;
     if p_parent_id is not null then
         select c.* into v_parent from public.comments as c

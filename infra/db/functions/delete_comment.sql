@@ -1,8 +1,9 @@
--- Takes a comment's words away from readers; its replies stay. By its author, or by an admin. The
--- thread's first comment is locked first, as an answer to it does. Again it changes nothing.
--- Raises PR403, PR404.
+-- Takes a comment's words away from readers; its replies stay. By its author, or by an admin who asks
+-- as one (p_as_admin: by a credential that may). The thread's first comment is locked first, as an
+-- answer to it does. Again it changes nothing. Raises PR403, PR404.
 create or replace function public.delete_comment(
-    p_comment_id bigint, p_request_id text, p_ip text, p_now timestamptz
+    p_comment_id bigint, p_request_id text, p_ip text, p_now timestamptz,
+    p_as_admin boolean default false
 ) returns table (id bigint, market_id uuid, deleted_at timestamptz)
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -21,8 +22,8 @@ begin
     if not found then
         raise exception using errcode = 'PR404', column = 'id',
             message = 'there is no such comment';
-    elsif v_comment.user_id is distinct from v_actor and not exists (
-        select from public.users as u where u.id = v_actor and u.role <> 'user') then
+    elsif v_comment.user_id is distinct from v_actor and not (p_as_admin and exists (
+        select from public.users as u where u.id = v_actor and u.role <> 'user')) then
         raise exception using errcode = 'PR403',
             message = 'only its author or an admin may delete a comment';
     end if;
@@ -39,6 +40,7 @@ begin
     return query select v_comment.id, v_comment.market_id, v_comment.deleted_at;
 end;
 $$;
-revoke execute on function public.delete_comment(bigint, text, text, timestamptz) from public;
-grant execute on function public.delete_comment(bigint, text, text, timestamptz)
+revoke execute on function public.delete_comment(bigint, text, text, timestamptz, boolean)
+    from public;
+grant execute on function public.delete_comment(bigint, text, text, timestamptz, boolean)
     to presage_api, presage_admin;

@@ -1,9 +1,11 @@
 -- Why: markets of the venue solana follow the chain: their state, outcome and times are the chain's,
 -- and a market that began elsewhere gets a row. A native market is never touched, whatever id
--- somebody gives a market on chain. What a vote on a dispute weighs is what its wallet holds: trading
--- is over by then. Answers the markets whose state has changed.
+-- somebody gives a market on chain; one that was proposed here and whose id somebody else took first
+-- can never begin, and is cancelled. What a vote on a dispute weighs is what its wallet holds: trading
+-- is over by then. p_moved are markets whose state may have changed, p_held those whose holdings have.
+-- Answers the markets whose state has changed.
 create or replace function public.follow_chain_markets(
-    p_touched text[], p_moved text[], p_request_id text, p_now timestamptz
+    p_moved text[], p_held text[], p_request_id text, p_now timestamptz
 ) returns uuid[]
 language plpgsql volatile set search_path = ''
 as $$
@@ -12,16 +14,13 @@ declare
     c_never constant timestamptz := '2199-01-01 00:00:00+00';
     v_window_s integer := public.chain_window_s();
     v_changed  uuid[];
+    v_disputed text[];
 begin
     if p_moved is not null then
         with begun as (
             insert into public.markets (id, slug, question, venue, chain_address, chain_market_id,
                 state, closes_at, dispute_window_s, created_at, updated_at)
-            -- Two ids may begin alike; whoever makes the second one must not hide it.
-            select m.market_id, 'solana-' || case when exists (
-                    select from public.markets as k
-                    where k.slug = 'solana-' || left(m.market, 16) and k.id <> m.market_id)
-                then m.market else left(m.market, 16) end,
+            select m.market_id, 'solana-' || m.market,
                 'Market ' || m.market || ' of the Solana programme', 'solana', m.address, m.market,
                 'PROPOSED', c_never, v_window_s, coalesce(m.created_at, p_now), p_now
             from public.chain_markets as m
@@ -37,12 +36,18 @@ begin
         select b.id, 'PROPOSED', p_now from begun as b;
 
         with old as materialized (
-            select k.id, k.state
+            select k.id, k.state, k.creator is null or public.wallet_of(k.creator) = m.creator as is_its
             from public.markets as k
             join public.chain_markets as m on m.market_id = k.id
             where m.market = any (p_moved) and k.venue = 'solana' and m.state_signature is not null
             order by k.id
             for no key update of k
+        ),
+        taken as (
+            update public.markets as k
+            set state = 'CANCELLED', updated_at = p_now
+            where k.id in (select o.id from old as o where not o.is_its) and k.state = 'PROPOSED'
+            returning k.id, k.state
         ),
         followed as (
             update public.markets as k
@@ -64,19 +69,23 @@ begin
                 created_at = least(k.created_at, m.created_at),
                 updated_at = case when k.state = m.state then k.updated_at else p_now end
             from public.chain_markets as m
-            where m.market_id = k.id and k.id in (select o.id from old as o)
+            where m.market_id = k.id and k.id in (select o.id from old as o where o.is_its)
             returning k.id, k.state
         ),
         moves as (
-            select o.id, o.state as from_state, f.state as to_state
+            select o.id, o.state as from_state, n.state as to_state, n.reason
             from old as o
-            join followed as f using (id)
-            where f.state <> o.state
+            join (
+                select f.id, f.state, 'The chain says so.' as reason from followed as f
+                union all
+                select t.id, t.state, 'Its id was taken on chain by another creator.' from taken as t
+            ) as n using (id)
+            where n.state <> o.state
             order by o.id
         ),
         told as (
             select m.id, public.record_move(m.id, 'follow_chain', m.from_state, m.to_state,
-                'The chain says so.', '{}', p_request_id, null, p_now)
+                m.reason, '{}', p_request_id, null, p_now)
             from moves as m
         )
         select array_agg(t.id) into v_changed from told as t;
@@ -86,25 +95,30 @@ begin
     set last_price_bps = least(9999, greatest(1, round(m.price_yes / 100000)))::integer
     from public.chain_markets as m
     join public.markets as k on k.id = m.market_id and k.venue = 'solana'
-    where m.market = any (p_touched) and o.market_id = m.market_id and o.outcome = 0
+    where m.market = any (p_moved || p_held) and o.market_id = m.market_id and o.outcome = 0
       and o.last_price_bps is distinct from
           least(9999, greatest(1, round(m.price_yes / 100000)))::integer
       and m.price_yes is not null;
 
-    insert into public.dispute_weights as w (market_id, wallet, weight)
-    select m.market_id, p.wallet, abs(p.shares_yes - p.shares_no)
+    select array_agg(m.market) into v_disputed
     from public.chain_markets as m
     join public.markets as k on k.id = m.market_id and k.venue = 'solana'
-    join public.chain_positions as p on p.market = m.market
-    where m.market = any (p_touched) and m.disputed_at is not null
-      and (p.shares_yes <> 0 or p.shares_no <> 0)
-    on conflict (market_id, wallet) do update set weight = excluded.weight
-    where w.weight <> excluded.weight;
-    delete from public.dispute_weights as w
-    using public.chain_markets as m
-    join public.chain_positions as p on p.market = m.market
-    where m.market = any (p_touched) and w.market_id = m.market_id and w.wallet = p.wallet
-      and p.shares_yes = 0 and p.shares_no = 0;
+    where m.market = any (p_moved || p_held) and m.disputed_at is not null;
+    if v_disputed is not null then
+        insert into public.dispute_weights as w (market_id, wallet, weight)
+        select m.market_id, p.wallet, abs(p.shares_yes - p.shares_no)
+        from public.chain_markets as m
+        join public.chain_positions as p on p.market = m.market
+        left join public.dispute_weights as h on h.market_id = m.market_id and h.wallet = p.wallet
+        where m.market = any (v_disputed) and (p.shares_yes <> 0 or p.shares_no <> 0)
+          and h.weight is distinct from abs(p.shares_yes - p.shares_no)
+        on conflict (market_id, wallet) do update set weight = excluded.weight;
+        delete from public.dispute_weights as w
+        using public.chain_markets as m
+        join public.chain_positions as p on p.market = m.market
+        where m.market = any (v_disputed) and w.market_id = m.market_id and w.wallet = p.wallet
+          and p.shares_yes = 0 and p.shares_no = 0;
+    end if;
     return coalesce(v_changed, '{}');
 end;
 $$;

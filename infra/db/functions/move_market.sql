@@ -1,18 +1,21 @@
 -- Moves a market along `market_moves` and records who did it and why, in one place for every
 -- caller. Definer: the creator may activate a market without a right to the table. The actor's role
--- is read here and not taken from the caller; a workflow logs in as presage_worker and has no actor.
+-- is read here and not taken from the caller; whether an admin asks as one (p_as_admin: by a
+-- credential that may) is, where presage_admin, whom only such credentials reach, is not logged in. A
+-- workflow logs in as presage_worker and has no actor.
 -- Raises PR400 (payout_bps: not one the market can be settled by), PR403, PR404, PR410.
 create or replace function public.move_market(
     p_market_id uuid, p_to text, p_reason text, p_payout_bps integer[], p_evidence jsonb,
     p_fee_bps integer, p_maker_rebate_bps integer,
-    p_request_id text, p_ip text, p_now timestamptz
+    p_request_id text, p_ip text, p_now timestamptz, p_as_admin boolean default false
 ) returns table (id uuid, slug text, previous_state text, state text, changed_at timestamptz)
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
     v_actor    uuid := public.actor_id();
-    v_is_admin boolean := session_user = 'presage_worker' or exists (
-        select from public.users u where u.id = v_actor and u.role <> 'user');
+    v_is_admin boolean := session_user = 'presage_worker'
+        or ((p_as_admin or session_user = 'presage_admin') and exists (
+            select from public.users u where u.id = v_actor and u.role <> 'user'));
     v_market   public.markets;
     v_who      text;
     v_now      timestamptz;

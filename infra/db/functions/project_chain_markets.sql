@@ -39,7 +39,7 @@ begin
         shares_no = n.base_no + t.no
     from public.chain_market_facts(p_markets, 9223372036854775807) as f
     cross join lateral jsonb_populate_record(null::public.chain_markets, f.facts) as n
-    cross join lateral public.chain_shares_traded(f.market, null, n.base_order, '-infinity') as t
+    cross join lateral public.chain_shares_traded(f.market, n.base_order, '-infinity') as t
     where m.market = f.market and n.base_order is not null
       and (m.base_yes, m.base_no, m.base_order)
           is distinct from (n.base_yes, n.base_no, n.base_order);

@@ -50,9 +50,10 @@ begin
                 select * from public.chain_events as n
                 where n.market = v_market
                   and (v_last.signature is null
-                       or (n.block_time, n.slot, n.tx_index, n.ordinal)
-                        > (v_last.block_time, v_last.slot, v_last.tx_index, v_last.ordinal))
-                order by n.block_time, n.slot, n.tx_index, n.ordinal
+                       or (n.block_time, n.slot, n.tx_index, n.ordinal, n.signature)
+                        > (v_last.block_time, v_last.slot, v_last.tx_index, v_last.ordinal,
+                           v_last.signature))
+                order by n.block_time, n.slot, n.tx_index, n.ordinal, n.signature
                 limit p_rows
             ) as e;
             exit when v_rows is null;
@@ -67,13 +68,18 @@ begin
             v_events := v_events + cardinality(v_rows);
             v_last := v_rows[cardinality(v_rows)];
         end loop;
-        -- What the shares begin from was known before the last of its trades was added.
+        -- What the shares begin from was known before the last of their trades was added.
         update public.chain_markets as m
         set shares_yes = m.base_yes + t.yes, shares_no = m.base_no + t.no
-        from public.chain_shares_traded(v_market, null, (
+        from public.chain_shares_traded(v_market, (
             select c.base_order from public.chain_markets as c where c.market = v_market), '-infinity'
         ) as t
         where m.market = v_market;
+        select array_agg(e::public.chain_events) into v_rows
+        from public.chain_events as e
+        where e.market = v_market and e.event_type = 'PositionObserved';
+        perform public.project_observed_positions(v_rows);
+        perform public.follow_chain_markets(null, array[v_market], null, p_now);
     end loop;
     return query select v_markets[cardinality(v_markets)], cardinality(v_markets), v_events;
 end;

@@ -16,6 +16,7 @@ grant select on public.vote_tallies, public.chain_transactions, public.chain_cur
 grant insert, update on public.vote_tallies, public.chain_transactions, public.chain_cursors
     to presage_worker;
 grant insert on public.aggregation_results, public.discrepancies to presage_worker;
+grant delete on public.discrepancies to presage_worker;
 grant insert, update, delete on public.chain_incomplete to presage_worker;
 grant delete on public.chain_transactions to presage_worker;
 grant insert on public.chain_events to presage_worker;

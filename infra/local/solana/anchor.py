@@ -11,7 +11,16 @@ from typing import Any, NoReturn
 
 from solders.pubkey import Pubkey
 from solders.system_program import ID as SYSTEM_PROGRAM
-from solders.system_program import CreateAccountParams, TransferParams, create_account, transfer
+from solders.system_program import (
+    AllocateParams,
+    AssignParams,
+    CreateAccountParams,
+    TransferParams,
+    allocate,
+    assign,
+    create_account,
+    transfer,
+)
 
 from infra.local.solana.bank import Account
 from infra.local.solana.execution import InstructionFailedError, Invocation, custom
@@ -128,20 +137,29 @@ class Frame:
         self.invocation.put(key, self.invocation.account(key)._replace(data=data))
 
     def create(self, role: str, expected: tuple[Pubkey, int], payer: str, size: int) -> int:
-        """Make an account at its derived address, as `init` does; its bump."""
+        """Make an account at its derived address, as `init` does; its bump.
+
+        Anybody may have sent lamports there: then it is topped up, allocated and assigned, since
+        the System programme creates no account where there is one.
+        """
         address, bump = expected
         self.require(self.key(role) == address, "ConstraintSeeds")
-        self.invocation.call(
-            create_account(
-                CreateAccountParams(
-                    from_pubkey=self.key(payer),
-                    to_pubkey=address,
-                    lamports=self.invocation.machine.rent(size),
-                    space=size,
-                    owner=self.invocation.program,
-                )
+        rent, owner = self.invocation.machine.rent(size), self.invocation.program
+        found = self.invocation.account(address).lamports
+        if not found:
+            made = CreateAccountParams(
+                from_pubkey=self.key(payer),
+                to_pubkey=address,
+                lamports=rent,
+                space=size,
+                owner=owner,
             )
-        )
+            self.invocation.call(create_account(made))
+            return bump
+        if found < rent:
+            self.pay_in(payer, role, rent - found)
+        self.invocation.call(allocate(AllocateParams(pubkey=address, space=size)))
+        self.invocation.call(assign(AssignParams(pubkey=address, owner=owner)))
         return bump
 
     def pay_in(self, payer: str, to: str, lamports: int) -> None:

@@ -163,11 +163,15 @@ class Chain:
         return self.machine.execute(transaction, lambda key: self.bank.account(key, slot))
 
     def check(self, transaction: VersionedTransaction, commitment: Commitment) -> Any:  # noqa: ANN401 - JSON
-        """Why this node would not even run a transaction; None when it would."""
-        if self.record(str(transaction.signatures[0])):
-            return "AlreadyProcessed"
+        """Why this node would not even run a transaction; None when it would.
+
+        As Agave: the blockhash's age first, so that what landed long ago is not told from what did
+        not land in time.
+        """
         if not self.slots.is_valid(transaction.message.recent_blockhash, self.seen(commitment)):
             return "BlockhashNotFound"
+        if self.record(str(transaction.signatures[0])):
+            return "AlreadyProcessed"
         return None
 
     def send(

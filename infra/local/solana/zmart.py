@@ -334,7 +334,10 @@ def aggregate_dispute_votes(frame: Frame, *, final_agrees: int, final_disagrees:
 def finalize_market(
     frame: Frame, *, dispute_agree: int | None, dispute_disagree: int | None
 ) -> None:
-    """Make the outcome final: undisputed after its period, disputed by the votes told."""
+    """Make the outcome final: undisputed after its period, disputed by the votes told.
+
+    Which error meets votes on an undisputed one is not documented.
+    """
     market = frame.market
     is_disputed = market.state == MarketState.DISPUTED
     frame.require(is_disputed or market.state == MarketState.RESOLVING, "InvalidMarketState")
@@ -355,6 +358,7 @@ def finalize_market(
         flips = _share(dispute_agree, total) >= config.dispute_success_threshold
         outcome = not outcome if flips and outcome is not None else outcome
     else:
+        frame.require(dispute_agree is None and dispute_disagree is None, "InvalidInput")
         over = frame.now >= market.resolution_proposed_at + config.dispute_period
         frame.require(over, "DisputePeriodNotEnded")
     lost = max(0, market.initial_liquidity - market.current_liquidity)

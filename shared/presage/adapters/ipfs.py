@@ -9,7 +9,10 @@ IPFS_API_URL, and for reading IPFS_GATEWAYS, are set.
 
 import hashlib
 import random
+import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -19,6 +22,7 @@ from presage.adapters import breaker
 from presage.errors import UnavailableError, UpstreamError
 from presage.ipfs import cid as cids
 
+_NODE = "ipfs_node"
 NODE_TIMEOUT_S = 2.5
 ATTEMPTS = 2
 BACKOFF_S = 0.1
@@ -28,6 +32,8 @@ GATEWAY_WHOLE_S = 2.5
 # All gateways together stay inside an API route's 10 s.
 FETCH_WITHIN_S = 5.0
 MAX_BYTES = 5_000_000
+
+_local = threading.local()
 
 
 def is_configured() -> bool:
@@ -44,13 +50,46 @@ def add(data: bytes, *, version: Literal[0, 1] = 1) -> str:
         UpstreamError: the node did not take it, or named it otherwise.
         ValueError: it does not fit into a block.
     """
+    return breaker.guarded(_NODE, lambda: _add(data, version))
+
+
+def add_all(blocks: Sequence[bytes], added: list[str], *, until: float) -> None:
+    """As `add`, version 1, of one after another until `time.monotonic` says `until`.
+
+    `added` gets the CID of each that is pinned, whatever becomes of the next. For the breaker they
+    are one question.
+    """
+
+    def work() -> None:
+        for data in blocks:
+            if time.monotonic() > until:
+                return
+            added.append(_add(data, 1))
+
+    breaker.guarded(_NODE, work)
+
+
+@contextmanager
+def connected() -> Iterator[None]:
+    """Ask the node over one connection inside: to make one takes longer than to ask."""
+    import httpx
+
+    with httpx.Client() as client:
+        _local.client = client
+        try:
+            yield
+        finally:
+            _local.client = None
+
+
+def _add(data: bytes, version: Literal[0, 1]) -> str:
     expected = str(cids.of_raw(data) if version == 1 else cids.of_file(data))
     query = {
         "cid-version": str(version),
         "raw-leaves": "true" if version == 1 else "false",
         "pin": "true",
     }
-    answer = _post("add", query, data)
+    answer = _with_retries("add", query, data)
     if answer.get("Hash") != expected:
         raise UpstreamError("The IPFS node names the content otherwise.")
     return expected
@@ -62,7 +101,7 @@ def unpin(cid: str) -> None:
     Raises:
         UpstreamError: the node did not answer.
     """
-    _post("pin/rm", {"arg": cid}, None)
+    breaker.guarded(_NODE, lambda: _with_retries("pin/rm", {"arg": cid}, None))
 
 
 def fetch(cid: str) -> bytes:
@@ -90,18 +129,16 @@ def fetch(cid: str) -> bytes:
     raise UpstreamError("No IPFS gateway gives this content.")
 
 
-def _post(command: str, query: dict[str, str], data: bytes | None) -> dict[str, Any]:
-    return breaker.guarded("ipfs_node", lambda: _with_retries(command, query, data))
-
-
 def _with_retries(command: str, query: dict[str, str], data: bytes | None) -> dict[str, Any]:
     import httpx
 
     url = f"{config.get('IPFS_API_URL')}/api/v0/{command}"
     files = None if data is None else {"file": ("block", data, "application/octet-stream")}
+    client: httpx.Client | None = getattr(_local, "client", None)
+    post = client.post if client else httpx.post
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            response = httpx.post(url, params=query, files=files, timeout=NODE_TIMEOUT_S)
+            response = post(url, params=query, files=files, timeout=NODE_TIMEOUT_S)
             answer = response.json()
         except (httpx.HTTPError, ValueError) as error:
             failed = UpstreamError(f"The IPFS node did not answer ({type(error).__name__}).")

@@ -92,8 +92,10 @@ def order_of(slot: int) -> dict[str, int]:
         raise SolanaError from None
 
 
-def accounts(addresses: Sequence[str]) -> Accounts:
-    """Up to a hundred accounts at one moment.
+def accounts(addresses: Sequence[str], *, owner: str) -> Accounts:
+    """Up to a hundred accounts of a programme at one moment.
+
+    One that another programme owns is none: there anybody may write what looks like ours.
 
     Raises:
         SolanaError: the node did not answer, or not as a node does.
@@ -102,7 +104,9 @@ def accounts(addresses: Sequence[str]) -> Accounts:
     found = rpc("getMultipleAccounts", [list(addresses), options])
     try:
         data = [
-            None if one is None else base64.b64decode(one["data"][0], validate=True)
+            base64.b64decode(one["data"][0], validate=True)
+            if one and one["owner"] == owner
+            else None
             for one in found["value"]
         ]
         answer = Accounts(int(found["context"]["slot"]), data)

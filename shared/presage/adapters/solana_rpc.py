@@ -2,7 +2,8 @@
 
 Off unless SOLANA_RPC_URL is set; its address holds a key and is never shown. A read is tried three
 times; what is sent is tried once, since whoever sends comes again with the same bytes. Three
-failures in a row open the breaker for five minutes. Answers are read here and not by solders, whose
+failures in a row open the breaker for five minutes; people's trades have a breaker of their own.
+Answers are read here and not by solders, whose
 parsers panic at an error without data.
 """
 
@@ -11,7 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from presage import config, metrics
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import httpx
 
 NAME = "solana_rpc"
-LIMITS = breaker.Limits(failures=3, open_s=300)
 # A workflow stops at 20 s and ends at 28: all tries of a call fit between.
 TIMEOUT_S = 2.0
 ATTEMPTS = 3
@@ -39,6 +39,22 @@ _NO_METHOD = -32601
 _local = threading.local()
 
 type Commitment = Literal["processed", "confirmed", "finalized"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A line to the node: how often a read is tried, and the breaker that its failures open."""
+
+    name: str
+    limits: breaker.Limits
+    attempts: int
+
+
+# The platform's own sending, and what it watches the chain with.
+OWN = Line(name=NAME, limits=breaker.Limits(failures=3, open_s=300), attempts=ATTEMPTS)
+# People's quotes and trades: what they cause must not keep the platform from what it has to send.
+# Four questions of two seconds fit into a route's ten; a repeat is the caller's.
+TRADES = Line(name="solana_rpc_trades", limits=breaker.Limits(), attempts=1)
 
 
 class RefusedError(SolanaError):
@@ -101,7 +117,7 @@ def is_outage(error: Exception) -> bool:
     return isinstance(error, UpstreamError) and not isinstance(error, RefusedError)
 
 
-def rpc(method: str, params: Sequence[Any], *, attempts: int = ATTEMPTS) -> Any:  # noqa: ANN401 - JSON
+def rpc(method: str, params: Sequence[Any], *, line: Line = OWN) -> Any:  # noqa: ANN401 - JSON
     """The result of a method.
 
     Raises:
@@ -109,7 +125,7 @@ def rpc(method: str, params: Sequence[Any], *, attempts: int = ATTEMPTS) -> Any:
         breaker.OpenError: the node has failed repeatedly and is left alone.
         SolanaError: it did not answer, or not as a node does.
     """
-    answer = breaker.guarded(NAME, lambda: _ask(method, params, attempts), LIMITS)
+    answer = breaker.guarded(line.name, lambda: _ask(method, params, line.attempts), line.limits)
     if "error" in answer:
         data = answer["error"].get("data")
         err = data.get("err") if isinstance(data, dict) else None
@@ -117,20 +133,20 @@ def rpc(method: str, params: Sequence[Any], *, attempts: int = ATTEMPTS) -> Any:
     return answer["result"]
 
 
-def latest_blockhash(*, attempts: int = ATTEMPTS) -> Blockhash:
+def latest_blockhash(*, line: Line = OWN) -> Blockhash:
     """A blockhash that most nodes know already."""
-    value = rpc("getLatestBlockhash", [{"commitment": "confirmed"}], attempts=attempts)["value"]
+    value = rpc("getLatestBlockhash", [{"commitment": "confirmed"}], line=line)["value"]
     return Blockhash(value["blockhash"], value["lastValidBlockHeight"])
 
 
-def accounts(addresses: Sequence[str], *, attempts: int = ATTEMPTS) -> list[bytes | None]:
+def accounts(addresses: Sequence[str], *, line: Line = OWN) -> list[bytes | None]:
     """The data of up to 100 accounts on the confirmed state; None where there is none."""
     options = {"encoding": "base64", "commitment": "confirmed"}
-    found = rpc("getMultipleAccounts", [list(addresses), options], attempts=attempts)["value"]
+    found = rpc("getMultipleAccounts", [list(addresses), options], line=line)["value"]
     return [base64.b64decode(one["data"][0]) if one else None for one in found]
 
 
-def simulate(raw: str, *, attempts: int = ATTEMPTS) -> Simulation:
+def simulate(raw: str, *, line: Line = OWN) -> Simulation:
     """Run a transaction (base64, signed or not) on the confirmed state, keeping nothing of it."""
     options = {
         "encoding": "base64",
@@ -138,11 +154,11 @@ def simulate(raw: str, *, attempts: int = ATTEMPTS) -> Simulation:
         "replaceRecentBlockhash": True,
         "sigVerify": False,
     }
-    value = rpc("simulateTransaction", [raw, options], attempts=attempts)["value"]
+    value = rpc("simulateTransaction", [raw, options], line=line)["value"]
     return Simulation(value["err"], value.get("unitsConsumed") or 0)
 
 
-def priority_fee(raw: str, *, attempts: int = ATTEMPTS) -> int:
+def priority_fee(raw: str, *, line: Line = OWN) -> int:
     """The price of a compute unit that lands this transaction (base64), in micro-lamports.
 
     Protocol: Helius `getPriorityFeeEstimate`; a node that has no such method asks for nothing.
@@ -150,7 +166,7 @@ def priority_fee(raw: str, *, attempts: int = ATTEMPTS) -> int:
     options = {"transactionEncoding": "base64", "recommended": True}
     try:
         asked = {"transaction": raw, "options": options}
-        found = rpc("getPriorityFeeEstimate", [asked], attempts=attempts)
+        found = rpc("getPriorityFeeEstimate", [asked], line=line)
     except RefusedError as error:
         if error.rpc_code == _NO_METHOD:
             return 0
@@ -161,17 +177,17 @@ def priority_fee(raw: str, *, attempts: int = ATTEMPTS) -> int:
 def send(raw: str) -> None:
     """Hand a signed transaction (base64) to the network, which may lose it."""
     options = {"encoding": "base64", "skipPreflight": True, "maxRetries": 0}
-    rpc("sendTransaction", [raw, options], attempts=1)
+    rpc("sendTransaction", [raw, options], line=replace(OWN, attempts=1))
 
 
-def relay(raw: str, *, attempts: int = ATTEMPTS) -> None:
+def relay(raw: str, *, line: Line = OWN) -> None:
     """Hand somebody's signed transaction (base64) to the network, which sends it on by itself.
 
     Raises:
         RefusedError: a preflight on the confirmed state failed.
     """
     options = {"encoding": "base64", "preflightCommitment": "confirmed"}
-    rpc("sendTransaction", [raw, options], attempts=attempts)
+    rpc("sendTransaction", [raw, options], line=line)
 
 
 def finality() -> Finality:
@@ -180,9 +196,10 @@ def finality() -> Finality:
     return Finality(found["absoluteSlot"], found["blockHeight"])
 
 
-def statuses(signatures: Sequence[str], *, everything: bool = False) -> Statuses:
+def statuses(signatures: Sequence[str], *, everything: bool = False, line: Line = OWN) -> Statuses:
     """Statuses of up to 256 signatures; `everything` looks past the node's recent ones."""
-    found = rpc("getSignatureStatuses", [signatures, {"searchTransactionHistory": everything}])
+    options = {"searchTransactionHistory": everything}
+    found = rpc("getSignatureStatuses", [signatures, options], line=line)
     return Statuses(
         found["context"]["slot"],
         {

@@ -16,6 +16,7 @@ from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from presage.adapters import solana_rpc
+from presage.adapters.solana_rpc import Line
 from presage.chain import programme
 from presage.errors import UnprocessableError
 
@@ -26,7 +27,7 @@ MAX_PRICE_MICRO_LAMPORTS = 1_000_000
 
 
 def compile_message(
-    payer: Pubkey, instructions: Sequence[Instruction], *, attempts: int = solana_rpc.ATTEMPTS
+    payer: Pubkey, instructions: Sequence[Instruction], *, line: Line = solana_rpc.OWN
 ) -> tuple[MessageV0, int]:
     """A message for the payer to sign, and until which block height it is good.
 
@@ -34,16 +35,16 @@ def compile_message(
         UnprocessableError: the programme would refuse it, by the name of its error.
         SolanaError: the node did not answer.
     """
-    blockhash = solana_rpc.latest_blockhash(attempts=attempts)
+    blockhash = solana_rpc.latest_blockhash(line=line)
     recent = Hash.from_string(blockhash.text)
     draft = bytes(unsigned(_message(payer, instructions, recent, MAX_UNITS, 0)))
     if len(draft) > MAX_TRANSACTION_BYTES:
         raise UnprocessableError(f"The transaction would have {len(draft)} bytes: too many.")
     encoded = base64.b64encode(draft).decode()
-    simulation = solana_rpc.simulate(encoded, attempts=attempts)
+    simulation = solana_rpc.simulate(encoded, line=line)
     if simulation.err is not None:
         raise UnprocessableError(f"The programme refuses this: {refusal(simulation.err)}.")
-    price = min(solana_rpc.priority_fee(encoded, attempts=attempts), MAX_PRICE_MICRO_LAMPORTS)
+    price = min(solana_rpc.priority_fee(encoded, line=line), MAX_PRICE_MICRO_LAMPORTS)
     units = min(simulation.units * 11 // 10 + 1, MAX_UNITS)
     message = _message(payer, instructions, recent, units, price)
     return message, blockhash.last_valid_block_height

@@ -10,9 +10,11 @@ from enum import IntEnum
 from solders.pubkey import Pubkey
 
 from presage import config
+from presage.errors import UnavailableError
 
 UUID_BYTES = 16
 MARKET_ID_BYTES = 32
+_DERIVED_VERSION = 5
 _FOREIGN_MARKETS = uuid.UUID("6f1d7f0e-6f0b-5c0e-9a53-0d5e0a3c9b7d")
 ERRORS = (
     "InvalidFeeConfiguration",
@@ -102,7 +104,10 @@ def program_id() -> Pubkey:
     Raises:
         UnavailableError: ZMART_PROGRAM_ID is not configured.
     """
-    return Pubkey.from_string(config.get("ZMART_PROGRAM_ID"))
+    address = config.get("ZMART_PROGRAM_ID")
+    if not address:
+        raise UnavailableError("The setting ZMART_PROGRAM_ID is missing.")
+    return Pubkey.from_string(address)
 
 
 def config_address() -> Pubkey:
@@ -140,7 +145,11 @@ def chain_market_id(market: uuid.UUID) -> bytes:
 
 
 def platform_market_id(market_id: bytes) -> uuid.UUID:
-    """The market's uuid here: its own when it began here, else one derived from its id on chain."""
-    if not any(market_id[UUID_BYTES:]):
-        return uuid.UUID(bytes=market_id[:UUID_BYTES])
+    """The market's uuid here: its own when it began here, else one derived from its id on chain.
+
+    A derived one (version 5) is never taken for one of ours: no id on chain can claim another's.
+    """
+    ours = uuid.UUID(bytes=market_id[:UUID_BYTES])
+    if not any(market_id[UUID_BYTES:]) and ours.version != _DERIVED_VERSION:
+        return ours
     return uuid.uuid5(_FOREIGN_MARKETS, market_id.hex())

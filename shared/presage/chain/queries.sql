@@ -81,8 +81,11 @@ order by m.due_at, m.id
 limit %(limit)s;
 
 -- name: find_place
--- Where a market trades, and where its account is on chain.
-select venue, chain_address from public.markets where id = %(market_id)s;
+-- Where a market trades, where its account is on chain, and whether the caller may only close.
+select m.venue, m.chain_address, coalesce(u.closed_only, false) as closed_only
+from public.markets as m
+left join public.users as u on u.id = (select public.actor_id())
+where m.id = %(market_id)s;
 
 -- name: keep_unsigned
 -- Remember what the caller was given to sign.
@@ -93,9 +96,11 @@ values (%(message_hash)s, public.actor_id(), %(purpose)s, %(market_id)s,
 on conflict do nothing;
 
 -- name: find_unsigned
--- What the caller was given to sign under this hash.
-select purpose, market_id from public.unsigned_transactions
-where message_hash = %(message_hash)s and user_id = (select public.actor_id());
+-- What the caller was given to sign under this hash, and whether the caller may only close.
+select t.purpose, t.market_id, u.closed_only
+from public.unsigned_transactions as t
+join public.users as u on u.id = t.user_id
+where t.message_hash = %(message_hash)s and t.user_id = (select public.actor_id());
 
 -- name: keep_submission
 -- Note that it was relayed.

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from solders.pubkey import Pubkey
-from solders.transaction import VersionedTransaction
+from solders.transaction import SanitizeError, VersionedTransaction
 
 from presage.adapters import ipfs, solana_rpc
-from presage.adapters.solana_rpc import RefusedError
+from presage.adapters.solana_rpc import TRADES, RefusedError
 from presage.call import Call
 from presage.chain import compiling, instructions, programme, quotes
 from presage.chain.accounts import GlobalConfig, MarketAccount, decode_account
@@ -33,6 +33,7 @@ from presage.db import connection
 from presage.db.connection import Statement
 from presage.db.queries import beside
 from presage.errors import (
+    ForbiddenError,
     InvalidStateError,
     NotFoundError,
     SolanaError,
@@ -41,11 +42,12 @@ from presage.errors import (
     ValidationFailedError,
 )
 from presage.identity.sign_in_message import chain_of
+from presage.ipfs import cid as cids
 
-# Four questions of two seconds fit into a route's ten; a repeat is the caller's.
-ATTEMPTS = 1
 # JSON-RPC's codes: a failed preflight, and a signature that does not verify.
 _PREFLIGHT, _SIGNATURE = -32002, -32003
+# What an account that may only close may not do.
+_OPENING = frozenset({"buy_shares"})
 _queries = beside(__file__)
 
 
@@ -73,12 +75,30 @@ class Built:
 class _Place:
     venue: str
     chain_address: str | None
+    closed_only: bool
 
 
 @dataclass(frozen=True)
 class _Known:
     purpose: str
     market_id: uuid.UUID
+    closed_only: bool
+
+
+@dataclass(frozen=True)
+class _Publishable:
+    """A text whose CID, version 0, the chain keeps. Nobody unpins it: only what is not refused."""
+
+    data: bytes
+    cid: bytes
+
+    def pin(self) -> None:
+        """Publish it.
+
+        Raises:
+            UpstreamError: the node did not take it.
+        """
+        ipfs.add(self.data, version=0)
 
 
 @dataclass(frozen=True)
@@ -94,7 +114,7 @@ def buy_shares(call: Call, request: BuyShares) -> QuotedTransaction:
     """Quote a buy and make its transaction.
 
     Raises:
-        NotFoundError, InvalidStateError: as `_read` says.
+        NotFoundError, InvalidStateError, ForbiddenError: as `_read` says.
         UnprocessableError: the wallet is not Solana's, the programme would refuse it, or its
             prices would be wrong.
         SolanaError: the chain cannot be asked.
@@ -148,23 +168,26 @@ def activate_on_chain(call: Call, request: OnMarket) -> UnsignedTransaction:
 
 
 def resolve_on_chain(call: Call, request: ResolveOnChain) -> UnsignedTransaction:
-    """Pin the evidence and make the transaction that proposes an outcome.
+    """Make the transaction that proposes an outcome, and pin the evidence.
 
     Raises:
         UnavailableError: no IPFS node is configured.
         UpstreamError: it did not take the evidence.
     """
     wallet = wallet_of(call)
+    evidence = _publishable(request.evidence)
     accounts = {"market": _read(call, request.market_id).address, "resolver": wallet}
-    return _made(
+    unsigned = _made(
         call,
         request.market_id,
         "resolve_market",
         wallet,
         accounts,
         proposed_outcome=request.outcome == "YES",
-        ipfs_evidence_hash=pinned(request.evidence),
+        ipfs_evidence_hash=evidence.cid,
     )
+    evidence.pin()
+    return unsigned
 
 
 def dispute_on_chain(call: Call, request: OnMarket) -> UnsignedTransaction:
@@ -184,7 +207,7 @@ def withdraw_liquidity(call: Call, request: OnMarket) -> UnsignedTransaction:
 def build_creation(
     call: Call, market_id: uuid.UUID, question: str, b_parameter: int, initial_liquidity: int
 ) -> Built:
-    """The transaction that creates a market on chain; its question is pinned. Keeps nothing.
+    """The transaction that creates a market on chain; then its question is pinned. Keeps nothing.
 
     Raises:
         UnprocessableError: the caller's wallet is not Solana's, or the programme would refuse it.
@@ -193,8 +216,9 @@ def build_creation(
     """
     wallet = wallet_of(call)
     _check_configured()
+    published = _publishable(question)
     on_chain = programme.chain_market_id(market_id)
-    return _build(
+    built = _build(
         market_id,
         "create_market",
         wallet,
@@ -202,8 +226,10 @@ def build_creation(
         market_id=on_chain,
         b_parameter=b_parameter,
         initial_liquidity=initial_liquidity,
-        ipfs_question_hash=pinned(question),
+        ipfs_question_hash=published.cid,
     )
+    published.pin()
+    return built
 
 
 def keeping(call: Call, built: Built) -> "Statement[object]":
@@ -224,6 +250,7 @@ def submit_trade(call: Call, request: SubmitTrade) -> TradeSubmitted:
     Raises:
         ValidationFailedError: it is no transaction, or not signed by the caller's wallet.
         NotFoundError: it was not made here for the caller, or was modified.
+        ForbiddenError: it opens a position, and the caller's account may only close by now.
         InvalidStateError: it has expired.
         UnprocessableError: the programme would refuse it now.
         SolanaError: the chain cannot be asked; the same may be sent again.
@@ -237,8 +264,9 @@ def submit_trade(call: Call, request: SubmitTrade) -> TradeSubmitted:
     )
     if known is None:
         raise NotFoundError("This transaction was not made for you here.", field="transaction")
-    _relay(request.transaction)
+    _check_may(known.purpose, closed_only=known.closed_only)
     signature = str(transaction.signatures[0])
+    _relay(request.transaction, signature)
     params = {
         "message_hash": message_hash,
         "signature": signature,
@@ -261,24 +289,13 @@ def wallet_of(call: Call) -> Pubkey:
     return Pubkey.from_string(call.user.address)
 
 
-def pinned(text: str) -> bytes:
-    """Pin a text in IPFS; its CID, version 0, as the programme takes it.
-
-    Raises:
-        UnavailableError: no node is configured.
-        UpstreamError: the node did not take it.
-    """
-    if not ipfs.is_configured():
-        raise UnavailableError("The setting IPFS_API_URL is missing.")
-    return ipfs.add(text.encode(), version=0).encode()
-
-
-def _read(call: Call, market_id: uuid.UUID) -> _OnChain:
+def _read(call: Call, market_id: uuid.UUID, *, purpose: str = "") -> _OnChain:
     """The market as the chain has it now.
 
     Raises:
         NotFoundError: there is no such market.
         InvalidStateError: it is not one of Solana, or not on chain yet.
+        ForbiddenError: the purpose opens a position, and the caller's account may only close.
     """
     _check_configured()
     place = connection.fetch_one(call, _queries["find_place"], _Place, {"market_id": market_id})
@@ -286,17 +303,31 @@ def _read(call: Call, market_id: uuid.UUID) -> _OnChain:
         raise NotFoundError("There is no such market.", field="marketId")
     if place.venue != "solana" or place.chain_address is None:
         raise InvalidStateError("The market does not trade on Solana.", field="marketId")
+    _check_may(purpose, closed_only=place.closed_only)
     asked = [place.chain_address, str(programme.config_address())]
-    market, config = solana_rpc.accounts(asked, attempts=ATTEMPTS)
-    if market is None:
+    market, config = solana_rpc.accounts(asked, line=TRADES)
+    # Anybody may send lamports to where the account will be: without data it is none yet.
+    if not market:
         raise InvalidStateError("The market is not on chain yet.", field="marketId")
-    if config is None:
+    if not config:
         raise SolanaError("The programme is not set up on this cluster.")
     return _OnChain(
         Pubkey.from_string(place.chain_address),
         decode_account(MarketAccount, market),
         decode_account(GlobalConfig, config),
     )
+
+
+def _check_may(purpose: str, *, closed_only: bool) -> None:
+    if closed_only and purpose in _OPENING:
+        raise ForbiddenError("This account may only sell and cancel.")
+
+
+def _publishable(text: str) -> _Publishable:
+    if not ipfs.is_configured():
+        raise UnavailableError("The setting IPFS_API_URL is missing.")
+    data = text.encode()
+    return _Publishable(data, str(cids.of_file(data)).encode())
 
 
 def _check_configured() -> None:
@@ -312,7 +343,7 @@ def _quoted(
     **arguments: int,
 ) -> QuotedTransaction:
     wallet = wallet_of(call)
-    found = _read(call, request.market_id)
+    found = _read(call, request.market_id, purpose=purpose)
     quoted = quote(found)
     built = _build(
         request.market_id,
@@ -352,7 +383,7 @@ def _build(
     **arguments: object,
 ) -> Built:
     instruction = instructions.build(purpose, accounts, **arguments)
-    message, until = compiling.compile_message(wallet, [instruction], attempts=ATTEMPTS)
+    message, until = compiling.compile_message(wallet, [instruction], line=TRADES)
     transaction = compiling.unsigned(message)
     return Built(for_market, purpose, bytes(transaction), _hash(transaction), until)
 
@@ -369,26 +400,36 @@ def _hash(transaction: VersionedTransaction) -> bytes:
 
 
 def _read_transaction(text: str) -> VersionedTransaction:
+    """A transaction as it was sent, to the last byte: what follows one is not relayed."""
     try:
         raw = base64.b64decode(text, validate=True)
         transaction = VersionedTransaction.from_bytes(raw)
         transaction.sanitize()
-    except ValueError:
+    except (ValueError, SanitizeError):  # the latter is no ValueError
+        transaction = None
+    if transaction is None or bytes(transaction) != raw:
         raise ValidationFailedError(
             "This is no versioned transaction in base64.", field="transaction"
-        ) from None
+        )
     return transaction
 
 
-def _relay(text: str) -> None:
-    """Hand a transaction to the network after a preflight; one that has landed is fine."""
+def _relay(text: str, signature: str) -> None:
+    """Hand a transaction to the network after a preflight; one that has landed is fine.
+
+    A node looks at the blockhash's age before it looks whether it knows the transaction: of one
+    that landed a while ago it says the same as of one that never did.
+    """
     try:
-        solana_rpc.relay(text, attempts=ATTEMPTS)
+        solana_rpc.relay(text, line=TRADES)
     except RefusedError as error:
         match error.rpc_code, error.err:
             case _, "AlreadyProcessed":
                 return
             case _, "BlockhashNotFound":
+                known = solana_rpc.statuses([signature], everything=True, line=TRADES).found
+                if known[signature] is not None:
+                    return
                 raise InvalidStateError(
                     "The transaction has expired: make another.", field="transaction"
                 ) from None

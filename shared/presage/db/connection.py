@@ -82,8 +82,9 @@ def _has_hung_up(connection: psycopg.Connection[Any]) -> bool:
     """
     if connection.closed:
         return True
-    readable, _, _ = select.select([connection.fileno()], [], [], 0)
-    return bool(readable)
+    socket = select.poll()  # select() knows no descriptor above 1023
+    socket.register(connection.fileno(), select.POLLIN)
+    return bool(socket.poll(0))
 
 
 def close() -> None:
@@ -123,15 +124,15 @@ def run(call: Call, statements: list[Statement[Any]]) -> list[list[Any]]:
 
 def load[RowT](
     call: Call,
-    first: Statement[RowT],
+    first: Statement[RowT] | None,
     copy: Query,
     blocks: Callable[[list[RowT]], Iterable[str]],
     last: Callable[[], list[Statement[Any]]],
 ) -> list[list[Any]]:
-    """One transaction around a COPY: a statement, COPY of what its rows leave, more statements.
+    """One transaction around a COPY: perhaps a statement, COPY of what its rows leave, and more.
 
-    That is four flushes and no statement a row. Blocks of lines are sent as they are made, so that
-    the server works while they are; both callables may be asked again. Answers the rows of `last`.
+    That is four flushes and none a row. Blocks of lines are sent as they are made, so that the
+    server works while they are; both callables may be asked again. Answers the rows of `last`.
 
     Raises:
         PresageError: as `run`.
@@ -181,7 +182,7 @@ def _flush(call: Call, statements: list[Statement[Any]]) -> list[psycopg.Cursor[
 
 def _load[RowT](
     call: Call,
-    first: Statement[RowT],
+    first: Statement[RowT] | None,
     copy: Query,
     blocks: Callable[[list[RowT]], Iterable[str]],
     last: Callable[[], list[Statement[Any]]],
@@ -190,9 +191,11 @@ def _load[RowT](
     try:
         with connection.pipeline():
             connection.execute("begin")
+            # Of a caller that vanishes between two flushes nothing may stay locked.
+            connection.execute("set local idle_in_transaction_session_timeout = '10s'")
             connection.execute(_SET_ACTOR, _actor(call))
-            found = _execute(connection, first)
-        made = iter(blocks(found.fetchall()))
+            found = _execute(connection, first) if first else None
+        made = iter(blocks(found.fetchall() if found else []))
         if head := next(made, ""):
             with connection.cursor().copy(copy.sql.removesuffix(";")) as stream:
                 stream.write(head)

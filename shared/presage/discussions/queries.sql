@@ -17,7 +17,9 @@ from public.create_comment(
 -- name: delete_comment
 -- Take a comment's words away.
 select id, market_id, deleted_at
-from public.delete_comment(%(comment_id)s, %(request_id)s, %(ip)s, %(now)s);
+from public.delete_comment(
+    %(comment_id)s, %(request_id)s, %(ip)s, %(now)s, %(as_admin)s
+);
 
 -- name: toggle_like
 -- Turn the caller's like on or off.
@@ -45,7 +47,8 @@ limit 1;
 
 -- name: list_snapshot_markets
 -- Markets that were spoken of on a day and have no snapshot of it yet, in order.
-select m.id from public.markets as m
+select m.id, (%(day)s at time zone 'UTC')::date as day
+from public.markets as m
 where m.state in ('ACTIVE', 'RESOLVING', 'DISPUTED') and m.id > %(after)s::uuid
   and m.id in (
       select c.market_id from public.comments as c
@@ -56,6 +59,31 @@ where m.state in ('ACTIVE', 'RESOLVING', 'DISPUTED') and m.id > %(after)s::uuid
         and a.part = 0 and a.pinned_at is not null)
 order by m.id
 limit %(limit)s;
+
+-- name: list_due_snapshots
+-- Snapshots whose dead letters (market:day) are due and which are not pinned since, whatever has
+-- become of the market: they were to be made.
+select l.market_id as id, l.day
+from public.dead_letters as d
+cross join lateral (
+    select case when d.item ~ '^[0-9a-f-]{36}:[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+                then split_part(d.item, ':', 1)::uuid end as market_id,
+           case when d.item ~ '^[0-9a-f-]{36}:[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+                then split_part(d.item, ':', 2)::date end as day) as l
+where d.workflow = %(workflow)s and d.status = 'pending' and d.next_attempt_at <= %(now)s
+  and l.day is not null
+  and not exists (
+      select from public.ipfs_anchors as a
+      where a.market_id = l.market_id and a.snapshot_date = l.day
+        and a.part = 0 and a.pinned_at is not null)
+order by l.day, l.market_id
+limit %(limit)s;
+
+-- name: measure_said
+-- How much list_said would answer: comments, and the bytes of their words.
+select count(*) as count, coalesce(sum(octet_length(c.content)), 0)::bigint as bytes
+from public.comments as c
+where c.market_id = %(market_id)s and c.created_at < %(until)s and c.deleted_at is null;
 
 -- name: list_said
 -- What stood of a market's discussion at a moment and was not deleted since, in order.
@@ -73,8 +101,14 @@ select %(market_id)s, %(day)s, p.cid, p.part, count(*) over (), %(count)s, p.siz
 from jsonb_to_recordset(%(anchors)s::jsonb) as p(cid text, part integer, size_bytes integer)
 on conflict (market_id, snapshot_date, cid) do nothing;
 
+-- name: list_pinned
+-- Which documents of a snapshot an earlier try has pinned.
+select cid from public.ipfs_anchors
+where market_id = %(market_id)s and snapshot_date = %(day)s and cid = any (%(cids)s::text[])
+  and pinned_at is not null;
+
 -- name: note_pinned
--- Every document of a snapshot is pinned.
+-- These documents are pinned. Of a whole snapshot all get the same time, in the end.
 update public.ipfs_anchors set pinned_at = %(now)s
 where market_id = %(market_id)s and snapshot_date = %(day)s and cid = any (%(cids)s::text[]);
 

@@ -53,6 +53,7 @@ def create_comment(call: Call, request: CreateComment) -> Comment:
 
     Raises:
         NotFoundError: there is no such market, or no such comment on it.
+        ConflictError: the caller has said five hundred things of this market.
         InvalidStateError: what is answered was deleted.
         UnprocessableError: it is three replies deep already.
     """
@@ -65,9 +66,10 @@ def delete_comment(call: Call, request: DeleteComment) -> CommentDeleted:
 
     Raises:
         NotFoundError: there is no such comment.
-        ForbiddenError: it is somebody else's, and the caller is no admin.
+        ForbiddenError: it is somebody else's, and the caller does not act as an admin.
     """
-    return _one(call, "delete_comment", CommentDeleted, {"comment_id": request.id} | _traced(call))
+    params = {"comment_id": request.id, "as_admin": call.user.acts_as_admin}
+    return _one(call, "delete_comment", CommentDeleted, params | _traced(call))
 
 
 def like_comment(call: Call, request: CommentPath) -> Liked:

@@ -26,19 +26,37 @@ from presage.schema import Document
 from presage.workflows.run import Outcome, Run
 
 MARKETS_PER_RUN = 100
-# With the node's timeouts a market takes under ten seconds, and the run's last one fits in.
-MARKET_S = 2.5
+# With the node's timeouts (two of 2.5 s) a market takes under ten seconds, and the last one, which
+# begins before the run's time is up, ends before the Lambda's is.
+MARKET_S = 4.5
+LAST_S = 2.0
 MAX_PAGES = 100
 # Of a block, for what a page has beside its comments.
 PAGE_HEAD_BYTES = 1_024
+# Of a page, for what a comment has beside its words; never less.
+ENTRY_BYTES = 100
 ANCHORS_PER_CHUNK = 100
 KEEP = dt.timedelta(days=90)
 _queries = beside(__file__)
 
 
 @dataclass(frozen=True)
-class _Id:
+class _Due:
+    """A snapshot to make."""
+
     id: uuid.UUID
+    day: dt.date
+
+    @property
+    def item(self) -> str:
+        """What its dead letter is called: of its day, so that another day's waits for nothing."""
+        return f"{self.id}:{self.day.isoformat()}"
+
+    @property
+    def until(self) -> dt.datetime:
+        """When its day ends."""
+        midnight = dt.datetime.combine(self.day, dt.time(), dt.UTC)
+        return midnight + dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -49,6 +67,12 @@ class Said:
     user_wallet: str
     content: str
     created_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class _Measure:
+    count: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -72,31 +96,60 @@ class Block:
 
 
 def discussion_snapshot(run: Run) -> Outcome:
-    """Pin the snapshot of every market that was spoken of on the day before the slot."""
-    counts = {"pinned": 0, "documents": 0}
+    """As `_snapshot`, over one connection to the node."""
     if not ipfs.is_configured():
-        return Outcome(counts=counts)
-    until = run.slot.replace(hour=0, minute=0, second=0, microsecond=0)
-    day = until - dt.timedelta(days=1)
+        return Outcome(counts={"pinned": 0, "documents": 0})
+    with ipfs.connected():
+        return _snapshot(run)
+
+
+def _snapshot(run: Run) -> Outcome:
+    """Pin the snapshot of every market that was spoken of on the day before the slot.
+
+    And those of earlier days whose retry is due: an admin may ask for one on any later day.
+    """
+    counts = {"pinned": 0, "documents": 0}
     after = str(run.cursor.get("after", uuid.UUID(int=0)))
-    params = {"day": day, "until": until, "after": after, "limit": MARKETS_PER_RUN}
-    markets = connection.fetch_all(run.call, _queries["list_snapshot_markets"], _Id, params)
-    is_cut = False
-    for market in markets:
+    again, markets = _list_due(run, after)
+    is_cut, seen = False, set[_Due]()
+    for place, due in enumerate([*again, *markets]):
         if run.out_of_time:
             is_cut = True
             break
-        after = str(market.id)
-        if run.skips(after):
-            continue
-        try:
-            counts["documents"] += _anchor(run.call, market.id, day.date(), until)
-        except (PresageError, psycopg.Error) as error:
-            run.fail(after, error)
-        else:
-            counts["pinned"] += 1
-    is_more = is_cut or len(markets) == MARKETS_PER_RUN
+        if due not in seen and not run.skips(due.item):
+            try:
+                counts["documents"] += _anchor(run, due)
+            except (PresageError, psycopg.Error) as error:
+                if run.out_of_time:  # the next slice goes on with it, and has its whole time
+                    is_cut = True
+                    break
+                run.fail(due.item, error)
+            else:
+                counts["pinned"] += 1
+        seen.add(due)
+        if place >= len(again):
+            after = str(due.id)
+    is_more = is_cut or MARKETS_PER_RUN in {len(again), len(markets)}
     return Outcome(counts=counts, next_cursor={"after": after} if is_more else None)
+
+
+def _list_due(run: Run, after: str) -> tuple[list[_Due], list[_Due]]:
+    """Snapshots of dead letters that are due, and of the day's markets behind the cursor.
+
+    The former are listed in every slice: what is due when the last one ends counts as done.
+    """
+    until = run.slot.replace(hour=0, minute=0, second=0, microsecond=0)
+    limited = {"limit": MARKETS_PER_RUN}
+    letters = limited | {"workflow": run.name, "now": run.call.now}
+    days = limited | {"day": until - dt.timedelta(days=1), "until": until, "after": after}
+    again, markets = connection.run(
+        run.call,
+        [
+            (_queries["list_due_snapshots"], _Due, letters),
+            (_queries["list_snapshot_markets"], _Due, days),
+        ],
+    )
+    return again, markets
 
 
 def prune_anchors(run: Run) -> int:
@@ -170,31 +223,62 @@ def blocks_of(market_id: uuid.UUID, day: dt.date, said: list[Said]) -> list[Bloc
     return blocks
 
 
-def _anchor(call: Call, market_id: uuid.UUID, day: dt.date, until: dt.datetime) -> int:
-    """Write a market's snapshot down, pin it, say that it is pinned; how many documents it has."""
-    params = {"market_id": market_id, "until": until}
-    said = connection.fetch_all(call, _queries["list_said"], Said, params)
-    blocks = blocks_of(market_id, day, said)
+def _anchor(run: Run, due: _Due) -> int:
+    """Write a snapshot down, pin it, say that it is pinned; how many documents it has."""
+    params: dict[str, object] = {"market_id": due.id, "until": due.until}
+    _check_size(run.call, params)
+    said = connection.fetch_all(run.call, _queries["list_said"], Said, params)
+    blocks = blocks_of(due.id, due.day, said)
     rows = [
         {"cid": one.cid, "part": part, "size_bytes": len(one.data)}
         for part, one in enumerate(blocks)
     ]
-    anchored = {
-        "market_id": market_id,
-        "day": day,
+    anchored: dict[str, object] = {
+        "market_id": due.id,
+        "day": due.day,
         "count": len(said),
         "anchors": orjson.dumps(rows).decode(),
         "cids": [one.cid for one in blocks],
         "now": clock.now(),
     }
-    connection.run(call, [(_queries["keep_anchors"], None, anchored)])
-    began = time.monotonic()
-    for block in blocks:
-        if time.monotonic() - began > MARKET_S:
-            raise UpstreamError("The IPFS node takes too long.")
-        ipfs.add(block.data)
-    connection.run(call, [(_queries["note_pinned"], None, anchored)])
+    _, kept = connection.run(
+        run.call,
+        [
+            (_queries["keep_anchors"], None, anchored),
+            (_queries["list_pinned"], _Anchored, anchored),
+        ],
+    )
+    pinned = {one.cid for one in kept}
+    # The first document comes last: that it is pinned says that all are.
+    _pin(run, anchored, [one for one in reversed(blocks) if one.cid not in pinned])
+    connection.run(run.call, [(_queries["note_pinned"], None, anchored)])
     return len(blocks)
+
+
+def _pin(run: Run, anchored: dict[str, object], blocks: list[Block]) -> None:
+    """Have the node pin these; where it fails, the next try goes on from there."""
+    until = time.monotonic() + min(MARKET_S, run.left_s + LAST_S)
+    added: list[str] = []
+    try:
+        ipfs.add_all([one.data for one in blocks], added, until=until)
+    finally:
+        if 0 < len(added) < len(blocks):
+            some = anchored | {"cids": added, "now": clock.now()}
+            connection.run(run.call, [(_queries["note_pinned"], None, some)])
+    if len(added) < len(blocks):
+        raise UpstreamError("The IPFS node takes too long.")
+
+
+def _check_size(call: Call, params: dict[str, object]) -> None:
+    """Refuse what is too large before it is loaded: to run out of memory is the end of all markets.
+
+    Raises:
+        UnprocessableError: it fills more than `MAX_PAGES` for sure.
+    """
+    found = connection.fetch_one(call, _queries["measure_said"], _Measure, params)
+    least = found.bytes + found.count * ENTRY_BYTES if found else 0
+    if least > MAX_PAGES * cids.MAX_BLOCK_BYTES:
+        raise UnprocessableError(f"The discussion is too large: {least} bytes at least.")
 
 
 def _entry(said: Said) -> bytes:

@@ -7,7 +7,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import batched
+from itertools import batched, count
 from typing import Any
 
 import msgspec
@@ -19,11 +19,11 @@ from presage.call import Call
 from presage.chain import programme
 from presage.db import connection, queries
 from presage.db.connection import Statement
+from presage.errors import UnavailableError
 from presage.events.models import DeliveryIndexed
 from presage.events.transactions import (
     UNKNOWN,
     MalformedTransactionError,
-    RawTransaction,
     Row,
     Transaction,
     open_transaction,
@@ -36,6 +36,9 @@ RECONCILIATION = "event_reconciliation"
 _TRADES = frozenset({"SharesBought", "SharesSold"})
 _NULL = "\\N"
 TRANSACTIONS_PER_BLOCK = 64
+# How often other deliveries of the same transactions may come first: each time one has been kept.
+RIVALS = 50
+KEY = "chain_events_are_kept_once"
 MALFORMED = "malformed:"
 _queries = queries.beside(__file__)
 _texts = msgspec.json.Decoder(list[msgspec.Raw])
@@ -72,28 +75,12 @@ class Malformed:
 
 @dataclass
 class Batch:
-    """Transactions that are kept together: those that are read, and those that will be."""
+    """Transactions that are kept together: those that are read, and the texts of others."""
 
     transactions: list[Transaction] = field(default_factory=list)
     malformed: list[Malformed] = field(default_factory=list)
-    opened: deque[tuple[msgspec.Raw, RawTransaction]] = field(default_factory=deque)
-
-    @property
-    def names(self) -> list[str]:
-        """Every signature."""
-        read = [one.signature for one in self.transactions]
-        return read + [one.signature for one in self._unread]
-
-    @property
-    def span_s(self) -> tuple[int, int]:
-        """The first and the last block's time, unix seconds; of none, no time at all."""
-        times = [one.block_time_s for one in self.transactions]
-        times += [one.block_time for one in self._unread]
-        return min(times, default=1), max(times, default=0)
-
-    @property
-    def _unread(self) -> list[RawTransaction]:
-        return [one for _, one in self.opened]
+    texts: deque[msgspec.Raw] = field(default_factory=deque)
+    fresh: list[Row] = field(default_factory=list)  # what was new, once it is kept
 
     @property
     def rows(self) -> list[Row]:
@@ -106,18 +93,23 @@ class Batch:
         return [one for one in self.transactions if not one.is_complete]
 
     def read(self) -> Iterator[Transaction]:
-        """Every transaction; an opened one is read when it is asked for, or put apart."""
+        """Every transaction; a text is read when it is asked for, or put apart."""
         yield from tuple(self.transactions)
         ours = watched()
-        while self.opened:
-            text, raw = self.opened.popleft()
+        while self.texts:
+            text = self.texts.popleft()
             try:
-                transaction = read_transaction(raw, ours)
+                transaction = read_transaction(open_transaction(text), ours)
             except MalformedTransactionError as error:
                 self.malformed.append(Malformed(bytes(text), str(error)))
             else:
                 self.transactions.append(transaction)
                 yield transaction
+
+    def put_in_order(self) -> None:
+        """Read what is left, and have all as every delivery would have them."""
+        deque(self.read(), maxlen=0)
+        self.transactions.sort(key=lambda one: (one.slot, one.signature))
 
 
 def receive_helius(call: Call, body: bytes) -> DeliveryIndexed:
@@ -129,8 +121,8 @@ def receive_helius(call: Call, body: bytes) -> DeliveryIndexed:
     batch = open_delivery(body)
     indexed = index(call, batch)
     rows = batch.rows
-    if rows:
-        lag_ms = clock.to_ms(call.now) - 1000 * min(row.block_time_s for row in rows)
+    if batch.fresh:
+        lag_ms = clock.to_ms(call.now) - 1000 * min(row.block_time_s for row in batch.fresh)
         metrics.duration_ms("IndexLag", max(0, lag_ms))
     return DeliveryIndexed(
         transactions=len(batch.transactions) + len(batch.malformed),
@@ -144,22 +136,13 @@ def receive_helius(call: Call, body: bytes) -> DeliveryIndexed:
 
 
 def open_delivery(body: bytes) -> Batch:
-    """A delivery's transactions, opened and not read; never raises."""
-    batch = Batch()
+    """A delivery's transactions, to be read; never raises."""
     try:
-        texts = _texts.decode(body)
+        return Batch(texts=deque(_texts.decode(body)))
     except msgspec.ValidationError:
-        batch.malformed.append(Malformed(body, "The delivery is not an array."))
-        return batch
+        return Batch(malformed=[Malformed(body, "The delivery is not an array.")])
     except (ValueError, RecursionError):
-        batch.malformed.append(Malformed(body, "The delivery is not JSON."))
-        return batch
-    for text in texts:
-        try:
-            batch.opened.append((text, open_transaction(text)))
-        except MalformedTransactionError as error:
-            batch.malformed.append(Malformed(bytes(text), str(error)))
-    return batch
+        return Batch(malformed=[Malformed(body, "The delivery is not JSON.")])
 
 
 def read_delivery(body: bytes) -> Batch:
@@ -172,18 +155,21 @@ def read_delivery(body: bytes) -> Batch:
 def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
     """Keep and project a batch, in one transaction with other statements.
 
-    How many events are new. Raw transactions are read while what came before them is stored.
+    How many events are new. Texts are read while what came before them is stored.
     """
-    fresh: list[Row] = []
     now = call.now.isoformat()
+    tries = count()
 
     def blocks(known: list[_Key]) -> Iterator[str]:
-        fresh.clear()
+        if next(tries):
+            # Another delivery was in the way. Two in one order cannot wait for each other.
+            batch.put_in_order()
+        batch.fresh.clear()
         here = {(one.signature, one.ordinal) for one in known}
         for chunk in batched(batch.read(), TRANSACTIONS_PER_BLOCK, strict=False):
             new = {row[:2]: row for one in chunk for row in one.rows if row[:2] not in here}
             here.update(new)
-            fresh.extend(new.values())
+            batch.fresh.extend(new.values())
             if new:
                 yield "".join([_line(row, now) for row in new.values()])
 
@@ -193,15 +179,15 @@ def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
             statements.append(_dead_letters(call, batch.malformed))
         if batch.incomplete:
             statements.append(_to_fetch_again(call, batch.incomplete))
-        if fresh:
-            statements.append((_queries["index_events"], _Changed, _kept(call, fresh)))
+        if batch.fresh:
+            statements.append((_queries["index_events"], _Changed, _kept(call, batch.fresh)))
         return statements
 
     results = _store(call, batch, blocks, last)
     _count(batch)
-    if fresh and (changed := results[-1][0].changed):
+    if batch.fresh and (changed := results[-1][0].changed):
         call.changed_tags += ["markets", *(f"market:{market}" for market in changed)]
-    return len(fresh)
+    return len(batch.fresh)
 
 
 def _store(
@@ -210,18 +196,22 @@ def _store(
     blocks: Callable[[list[_Key]], Iterable[str]],
     last: Callable[[], list[Statement[Any]]],
 ) -> list[list[Any]]:
-    """What is new of a batch, by COPY; the rows of `last`."""
+    """What is new of a batch, by COPY; the rows of `last`.
 
-    def load(first: str, until: str) -> list[list[Any]]:
-        params = {"signatures": _array(batch.names), "from": first, "to": until}
-        kept = (_queries["list_kept"], _Key, params)
-        return connection.load(call, kept, _queries["copy_events"], blocks, last)
-
-    try:
-        return load(*(_moment(time_s) for time_s in batch.span_s))
-    except pg_errors.UniqueViolation:
-        # One of them is here with another time: then all that is here is looked through.
-        return load("-infinity", "infinity")
+    Nearly always all of it is new, and is kept without a look at what is here. Where it is not, or
+    another delivery was first, the key refuses it.
+    """
+    look: Statement[_Key] | None = None
+    for _ in range(RIVALS):
+        try:
+            return connection.load(call, look, _queries["copy_events"], blocks, last)
+        except pg_errors.UniqueViolation as error:
+            if error.diag.constraint_name != KEY:
+                raise
+            batch.put_in_order()
+            names = {"signatures": _array(one.signature for one in batch.transactions)}
+            look = (_queries["list_kept"], _Key, names)
+    raise UnavailableError("Other deliveries keep the same events.")
 
 
 def _count(batch: Batch) -> None:

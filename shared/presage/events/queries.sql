@@ -1,9 +1,6 @@
 -- name: list_kept
--- Which events of some transactions are here already. What is new lies past the end of what is kept,
--- so that one look at the blocks' times mostly tells it.
-select signature, ordinal
-from public.chain_events
-where signature = any (%(signatures)s::text[]) and block_time between %(from)s and %(to)s;
+-- Which events of some transactions are here already.
+select signature, ordinal from public.chain_events where signature = any (%(signatures)s::text[]);
 
 -- name: copy_events
 -- Keep events, all in one statement.
@@ -19,7 +16,7 @@ select public.index_events(
 ) as changed;
 
 -- name: keep_malformed
--- Keep what could not be read, with its bytes.
+-- Keep what could not be read, with its bytes, and what could not be fetched.
 select public.keep_dead_letters(%(workflow)s, %(letters)s::jsonb, false, %(now)s);
 
 -- name: keep_incomplete
@@ -155,11 +152,28 @@ where exists (select from public.chain_events as e
    or exists (select from public.chain_incomplete as i where i.signature = t.signature);
 
 -- name: list_incomplete
--- Transactions to be fetched again.
-select signature, slot, attempts from public.chain_incomplete
-where next_attempt_at <= %(now)s
-order by next_attempt_at, signature
+-- Transactions to be fetched again, and those whose dead letters are due.
+select d.signature, d.slot, d.attempts, d.is_letter
+from (
+    (select signature, slot, attempts, next_attempt_at, false as is_letter
+     from public.chain_incomplete
+     where next_attempt_at <= %(now)s
+     order by next_attempt_at, signature
+     limit %(limit)s)
+    union all
+    (select split_part(item, ':', 2), (payload ->> 'slot')::bigint, 0, next_attempt_at, true
+     from public.dead_letters
+     where workflow = %(workflow)s and status = 'pending' and next_attempt_at <= %(now)s
+       and item like 'transaction:%%'
+     order by next_attempt_at, id
+     limit %(limit)s)
+) as d
+order by d.next_attempt_at, d.signature
 limit %(limit)s;
+
+-- name: count_incomplete
+-- How many transactions wait to be fetched again.
+select count(*)::integer as waiting from public.chain_incomplete;
 
 -- name: find_markets_at
 -- Markets by where their accounts are.
@@ -180,8 +194,13 @@ where signature = %(signature)s;
 select item, payload ->> 'base64' as body from public.dead_letters
 where workflow = %(workflow)s and status = 'pending' and next_attempt_at <= %(now)s
   and item like 'malformed:%%'
-order by item
+order by next_attempt_at, id
 limit %(limit)s;
+
+-- name: resolve_letter
+-- What a dead letter was about is done.
+update public.dead_letters set status = 'resolved', next_attempt_at = null, updated_at = %(now)s
+where workflow = %(workflow)s and item = %(item)s and status = 'pending';
 
 -- name: list_live_markets
 -- Markets that can still change, by their id on chain.
@@ -206,6 +225,13 @@ insert into public.discrepancies (market_id, subject, field, ours, theirs, slot,
 select d.market_id, d.subject, d.field, d.ours, d.theirs, %(slot)s, %(now)s
 from jsonb_to_recordset(%(found)s::jsonb)
     as d (market_id uuid, subject text, field text, ours text, theirs text);
+
+-- name: list_told_missing
+-- Which of these markets' accounts were recorded as missing, in the days that admins are shown.
+select d.subject
+from public.discrepancies as d
+where d.subject = any (%(subjects)s::text[]) and d.field = 'account'
+  and d.created_at > %(now)s::timestamptz - interval '30 days';
 
 -- name: list_chain_discrepancies
 -- The latest differences between what was indexed and the chain's accounts.

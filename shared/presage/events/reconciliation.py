@@ -19,15 +19,16 @@ from solders.pubkey import Pubkey
 
 from presage import clock, config, metrics
 from presage.adapters import helius, solana_history, solana_rpc
-from presage.adapters.solana_history import MAX_ACCOUNTS
+from presage.adapters.solana_history import MAX_ACCOUNTS, Accounts
 from presage.chain import programme
 from presage.chain.accounts import GlobalConfig, MarketAccount, decode_account
+from presage.chain.borsh import DecodeError
 from presage.chain.programme import MarketState
 from presage.db import connection
 from presage.db.connection import Statement
 from presage.db.queries import beside
 from presage.errors import UpstreamError
-from presage.events.backfill import Walk, catch_up, fetch_again
+from presage.events.backfill import Walk, catch_up, fetch_again, measure_incomplete
 from presage.events.indexing import RECONCILIATION, Batch, index, read_delivery
 from presage.events.transactions import MAX_INDEX, Row, Transaction
 from presage.ops import alerts
@@ -35,6 +36,9 @@ from presage.workflows.run import Outcome, Run
 
 MALFORMED_PER_RUN = 1_000
 CONFIG = "config"
+# The kinds of its dead letters: those of a whole run, and those that are resolved one by one.
+_WHOLE = frozenset({"rpc", "webhook", CONFIG, "market"})
+_ONE_BY_ONE = frozenset({"malformed", "transaction"})
 _NOBODY = bytes(32)
 _queries = beside(__file__)
 
@@ -64,6 +68,11 @@ class _Facts:
 
 
 @dataclass(frozen=True)
+class _Subject:
+    subject: str
+
+
+@dataclass(frozen=True)
 class _Letter:
     item: str
     body: str
@@ -86,6 +95,7 @@ def event_reconciliation(run: Run) -> Outcome:
 
     Nothing to do without a cluster. When the RPC fails, the rest waits for the next run.
     """
+    run.untried |= _WHOLE | _ONE_BY_ONE
     if not (solana_rpc.is_configured() and config.get("ZMART_PROGRAM_ID")):
         return Outcome(counts={})
     counts: Counter[str] = Counter()
@@ -93,11 +103,13 @@ def event_reconciliation(run: Run) -> Outcome:
         counts["enabled"] = _enable_webhook(run)
     try:
         cursor = _reconcile(run, counts)
+        run.untried -= _WHOLE
     except UpstreamError as error:
         run.fail("rpc", error)
         cursor = None
     if cursor is None:
         counts["read"] = _read_malformed(run)
+        measure_incomplete(run)
     return Outcome(counts=counts, next_cursor=cursor)
 
 
@@ -141,25 +153,29 @@ def _read_malformed(run: Run) -> int:
     read = 0
     for letter in connection.fetch_all(run.call, _queries["list_due_malformed"], _Letter, params):
         if run.out_of_time:
-            run.skipped.add(letter.item)
-            continue
+            break
         body = base64.b64decode(letter.body)
         batch = read_delivery(body if body.lstrip().startswith(b"[") else b"[" + body + b"]")
         if batch.malformed:
             run.fail(letter.item, ValueError(batch.malformed[0].error))
-        else:
-            index(run.call, batch)
-            read += 1
+            continue
+        done = {"workflow": RECONCILIATION, "item": letter.item, "now": run.call.now}
+        index(run.call, batch, (_queries["resolve_letter"], None, done))
+        read += 1
     return read
 
 
 def _compare_config(run: Run) -> int:
     """Compare what holds for every market; how many fields differ."""
-    held = solana_history.accounts([str(programme.config_address())])
+    held = _accounts([str(programme.config_address())])
     [data] = held.data
     if data is None or catch_up(run, Walk(), least_slot=held.slot) is not None:
         return 0
-    account = decode_account(GlobalConfig, data)
+    try:
+        account = decode_account(GlobalConfig, data)
+    except DecodeError as error:
+        run.fail(CONFIG, error)
+        return 0
     row = connection.fetch_one(run.call, _queries["config_at"], _Facts, {"slot": held.slot})
     ours: dict[str, Any] = orjson.loads(row.facts) if row else {}
     theirs = {
@@ -181,7 +197,7 @@ def _compare_config(run: Run) -> int:
 
 def _compare_markets(run: Run, live: list[_Live]) -> int | None:
     """Compare markets with their accounts; how many fields differ, None when time is up."""
-    held = solana_history.accounts([one.address for one in live])
+    held = _accounts([one.address for one in live])
     if catch_up(run, Walk(), least_slot=held.slot) is not None:
         return None
     params = {"markets": [one.market for one in live], "slot": held.slot}
@@ -201,9 +217,25 @@ def _compare_markets(run: Run, live: list[_Live]) -> int | None:
             observed = {} if data is None else _observed(decode_account(MarketAccount, data))
             kind = "MarketObserved"
             found.append(_Found(one.market, ours.market_id, kind, observed, differing, ours.as_of))
+    found = _untold(run, found)
     if found:
         _take(run, held.slot, found)
     return sum(len(one.differing) for one in found)
+
+
+def _untold(run: Run, found: list[_Found]) -> list[_Found]:
+    """All but the accounts that are told to be missing: nothing mends it, and each run sees it."""
+    missing = [one.subject for one in found if not one.observed]
+    if not missing:
+        return found
+    params = {"subjects": missing, "now": run.call.now}
+    rows = connection.fetch_all(run.call, _queries["list_told_missing"], _Subject, params)
+    told = {row.subject for row in rows}
+    return [one for one in found if one.observed or one.subject not in told]
+
+
+def _accounts(addresses: list[str]) -> Accounts:
+    return solana_history.accounts(addresses, owner=config.get("ZMART_PROGRAM_ID"))
 
 
 def _differing(ours: _Told, data: bytes | None) -> dict[str, tuple[Any, Any]]:

@@ -5,7 +5,8 @@ in hex, an evidence hash as text where it is text. Amounts are in units of 1/1,0
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import msgspec
@@ -177,12 +178,15 @@ def read_transaction(
     place = tx_index if raw.index_within_block is None else raw.index_within_block
     reading = read_logs(meta.log_messages or (), ours.programme)
     found = reading.found
-    if meta.inner_instructions:
-        try:
-            found = found + read_inner(meta.inner_instructions, raw.accounts(), *ours)
-        except IndexError as error:
-            raise MalformedTransactionError(f"IndexError: {error}") from None
     complete = reading.is_complete and meta.log_messages is not None
+    try:
+        if meta.inner_instructions:
+            found = found + read_inner(meta.inner_instructions, raw.accounts(), *ours)
+        # Whose logs are cut off may only have named the programme, and anybody may do that.
+        if not (complete or found) and meta.inner_instructions is not None:
+            complete = not any(_calls(raw, ours.programme))
+    except IndexError as error:
+        raise MalformedTransactionError(f"IndexError: {error}") from None
     if place is None:
         return Transaction(signature, slot, time_s, is_complete=complete and not found)
     rows = [_row(signature, slot, place, time_s, one) for one in found]
@@ -197,16 +201,20 @@ def accounts_of(raw: RawTransaction, programme: str) -> set[str]:
         MalformedTransactionError: what was signed has another shape.
     """
     keys = raw.accounts()
-    calls = [
-        *raw.message().instructions,
-        *(one for group in raw.meta.inner_instructions or () for one in group.instructions),
-    ]
-    return {
-        keys[place]
-        for one in calls
+    return {keys[place] for one in _calls(raw, programme) for place in one.accounts}
+
+
+def _calls(raw: RawTransaction, programme: str) -> Iterator[Instruction]:
+    """The instructions that a programme was given, from within too."""
+    keys = raw.accounts()
+    yield from (
+        one
+        for one in chain(
+            raw.message().instructions,
+            *(group.instructions for group in raw.meta.inner_instructions or ()),
+        )
         if keys[one.program_id_index] == programme
-        for place in one.accounts
-    }
+    )
 
 
 def _row(signature: str, slot: int, place: int, time_s: int, found: Found) -> Row:
@@ -227,16 +235,12 @@ def _row(signature: str, slot: int, place: int, time_s: int, found: Found) -> Ro
 class _Shape(NamedTuple):
     """How an event is told: its fields as JSON has them, and what makes those of some."""
 
+    name: str
     fields: type[Struct]
     told: tuple[tuple[int, Callable[[Any], Any]], ...]
     market_at: int | None
     actor_at: int | None
     time_at: int
-
-    @property
-    def name(self) -> str:
-        """The event's name in the programme."""
-        return self.fields.__name__
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -260,6 +264,7 @@ def _shape_of(kind: type[Event]) -> _Shape:
             told.append((at, _hash_text))
     names = kind._fields
     return _Shape(
+        name=kind.__name__,
         fields=msgspec.defstruct(kind.__name__, names),
         told=tuple(told),
         market_at=_first(names, "market_id"),

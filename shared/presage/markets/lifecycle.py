@@ -19,7 +19,7 @@ from presage.chain.models import UnsignedTransaction
 from presage.db import connection
 from presage.db.connection import Statement
 from presage.db.queries import beside
-from presage.errors import ValidationFailedError
+from presage.errors import ConflictError, ValidationFailedError
 from presage.idempotency import request_hash
 from presage.markets.models import (
     ApproveMarket,
@@ -47,6 +47,11 @@ from presage.schema import Page, Pagination
 
 _SLUG_CHARS = 80
 _queries = beside(__file__)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    slug: str
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,10 @@ def _on_solana(
         return None, [], {"chain_market_id": None, "chain_address": None}
     from presage.chain import programme, service
 
+    # Asked before anything is pinned; what takes it in between is met by its unique index.
+    taken = {"slug": request.slug}
+    if request.slug and connection.fetch_all(call, _queries["find_slug"], _Taken, taken):
+        raise ConflictError("The slug is taken.", field="slug")
     question = {
         "market_id": str(market_id),
         "question": request.question,
@@ -306,6 +315,7 @@ def move(
             "evidence": orjson.dumps(dict(evidence), default=str).decode() if evidence else None,
             "fee_bps": fee_bps,
             "maker_rebate_bps": maker_rebate_bps,
+            "as_admin": call.actor is not None and call.actor.acts_as_admin,
         }
         | _traced(call),
     )

@@ -7,6 +7,10 @@ select public.propose_market(
     %(venue)s, %(chain_market_id)s, %(chain_address)s, %(request_id)s, %(ip)s, %(now)s
 );
 
+-- name: find_slug
+-- Whether a market has this slug.
+select slug from public.markets where slug = %(slug)s;
+
 -- name: dispute_market
 -- Dispute a proposed outcome with a bond.
 select dispute_id as id, market_id, slug, previous_state, state, bond_micros, changed_at, replayed
@@ -69,7 +73,7 @@ from public.move_market(
     case when %(outcome)s::text is not null
         then public.winning_payout(%(market_id)s, %(outcome)s) end,
     %(evidence)s::jsonb, %(fee_bps)s,
-    %(maker_rebate_bps)s, %(request_id)s, %(ip)s, %(now)s
+    %(maker_rebate_bps)s, %(request_id)s, %(ip)s, %(now)s, %(as_admin)s
 );
 
 -- name: list_markets

@@ -8,12 +8,16 @@ type ServiceStatus = Literal["healthy", "unhealthy", "not_configured"]
 
 
 class Services(ResponseModel):
-    """What the platform stands on. `solanaRpc` is unhealthy while its breaker is open."""
+    """What the platform stands on.
+
+    `solanaRpc` is unhealthy while its breaker is open. `eventIndexer` is starting until the chain's
+    history was fetched to its end for the first time.
+    """
 
     database: ServiceStatus
     redis: ServiceStatus
     solana_rpc: ServiceStatus
-    event_indexer: ServiceStatus
+    event_indexer: ServiceStatus | Literal["starting"]
 
 
 class HealthMetrics(ResponseModel):

@@ -194,6 +194,13 @@ delete from public.ops_alerts where id in (
     where last_seen_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
 );
 
+-- name: clean_discrepancies
+-- Differences from the chain's accounts that were found over 90 days ago.
+delete from public.discrepancies where id in (
+    select id from public.discrepancies
+    where created_at < %(now)s::timestamptz - interval '90 days' limit %(limit)s
+);
+
 -- name: raise_alert
 -- Tell the operators; the same fingerprint within the hour counts up.
 select id, count

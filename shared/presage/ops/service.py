@@ -35,6 +35,7 @@ _CLEANINGS = (
     "clean_price_feeds",
     "clean_dead_letters",
     "clean_alerts",
+    "clean_discrepancies",
     "clean_read_notifications",
     "clean_notifications",
     "clean_order_batches",
@@ -96,10 +97,12 @@ def _chain_status(*, is_left_alone: bool) -> ServiceStatus:
     return "unhealthy" if is_left_alone else "healthy"
 
 
-def _indexer_status(call: Call, seen_at: datetime | None) -> ServiceStatus:
+def _indexer_status(call: Call, seen_at: datetime | None) -> ServiceStatus | Literal["starting"]:
     """By when the chain's history was last fetched to its end, which deliveries only hasten."""
-    if seen_at is None:
+    if not (solana_rpc.is_configured() and config.get("ZMART_PROGRAM_ID")):
         return "not_configured"
+    if seen_at is None:
+        return "starting"
     return "healthy" if call.now - seen_at < INDEXER_PATIENCE else "unhealthy"
 
 

@@ -180,8 +180,7 @@ def list_user_votes(call: Call, request: ListOfUser) -> Page[UserVote]:
 def _whose(call: Call, wallet: str) -> dict[str, object]:
     """A wallet, and whether the caller asks as an admin: by a credential that may."""
     actor = call.actor
-    as_admin = actor is not None and actor.is_admin and actor.may("admin")
-    return {"wallet": wallet, "as_admin": as_admin}
+    return {"wallet": wallet, "as_admin": actor is not None and actor.acts_as_admin}
 
 
 def _marks(mark: Mark | None) -> tuple[Mark | None, Mark | None]:

@@ -27,12 +27,14 @@ limit %(limit)s;
 select public.keep_dead_letters(%(workflow)s, %(letters)s::jsonb, false, %(now)s);
 
 -- name: resolve_dead_letters
--- A run has reached its end: what was due when it began and did not fail again is done, unless it
--- was cut short. So is what QStash could not deliver of a workflow that comes again in a minute, whose letter has its name.
+-- A run has reached its end: what was due when it began, was tried and did not fail is done, unless it
+-- was cut short. So is what QStash could not deliver of a workflow that comes again in a minute,
+-- whose letter has its name.
 update public.dead_letters
 set status = 'resolved', next_attempt_at = null, updated_at = %(now)s
 where %(is_whole)s and workflow = %(workflow)s and status = 'pending'
       and next_attempt_at <= %(began)s and item <> all (%(still)s::text[])
+      and split_part(item, ':', 1) <> all (%(untried)s::text[])
    or workflow = 'qstash' and item = %(workflow)s and status in ('pending', 'manual_review');
 
 -- name: audit_operator

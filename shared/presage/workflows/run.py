@@ -22,8 +22,9 @@ WORK_S = 20.0
 class Run:
     """A claimed slot of a workflow. `waiting` are the items whose dead letters are not due.
 
-    `is_cut_short` says that it stopped early and no other slice goes on: what it did not come to is
-    not taken for done.
+    A run that reaches its end has done what was due, but for `skipped` items and `untried` kinds of
+    them: a kind is an item's text before its colon. One that `is_cut_short` stopped early and no
+    other slice goes on: it settles nothing that was due.
     """
 
     id: uuid.UUID
@@ -34,13 +35,19 @@ class Run:
     waiting: frozenset[str] = frozenset()
     failures: dict[str, str] = field(default_factory=dict)
     skipped: set[str] = field(default_factory=set)
+    untried: set[str] = field(default_factory=set)
     is_cut_short: bool = False
     _began: float = field(default_factory=time.monotonic)
 
     @property
     def out_of_time(self) -> bool:
         """Whether to stop and answer a cursor."""
-        return time.monotonic() - self._began > WORK_S
+        return self.left_s < 0
+
+    @property
+    def left_s(self) -> float:
+        """How long until then; negative behind it."""
+        return WORK_S - (time.monotonic() - self._began)
 
     def fail(self, item: str, error: Exception) -> None:
         """Put an item on the dead-letter table, with the run, and go on."""

@@ -110,6 +110,7 @@ def finish(run: Run, outcome: Outcome) -> Status:
             "is_whole": not run.is_cut_short,
             "began": run.call.now,
             "still": still,
+            "untried": [*run.untried],
             "now": now,
         }
         statements.append((_queries["resolve_dead_letters"], None, done))

@@ -112,6 +112,9 @@ def test_a_transaction_lands_once(cluster: Cluster) -> None:
     assert (again.code, again.data and again.data["err"]) == (-32002, "AlreadyProcessed")
     assert cluster.submit(transaction, skipPreflight=True) == str(transaction.signatures[0])
     assert cluster.balance(to) == SOL
+    cluster.advance_slots(160)  # the age is looked at first
+    late = refusal(cluster, transaction)
+    assert (late.code, late.data and late.data["err"]) == (-32002, "BlockhashNotFound")
 
 
 def test_blockhashes_expire(cluster: Cluster) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 
 from presage.chain import events, instructions, programme
 from presage.chain.accounts import GlobalConfig, VoteRecord
@@ -67,6 +68,20 @@ def test_a_market_is_created(scene: Scene) -> None:
     assert found.ipfs_evidence_hash == CID
     address, bump = Pubkey.find_program_address([b"market", market_id], programme.program_id())
     assert (market, found.bump) == (address, bump)
+
+
+@pytest.mark.parametrize("gift", [900_000, SOL])
+def test_a_market_is_created_where_somebody_has_sent_lamports(scene: Scene, gift: int) -> None:
+    market_id = programme.chain_market_id(uuid.uuid4())
+    address = programme.market_address(market_id)
+    giver = TransferParams(from_pubkey=scene.trader.pubkey(), to_pubkey=address, lamports=gift)
+    scene.cluster.send(scene.trader, transfer(giver))
+    market = scene.cluster.create_market(scene.creator, market_id=market_id)
+    assert scene.market(market).state == MarketState.PROPOSED
+    rent = scene.cluster.rpc("getMinimumBalanceForRentExemption", 488)
+    assert scene.cluster.balance(market) == max(rent, gift) + SOL
+    again = partial(scene.cluster.create_market, scene.creator, market_id=market_id)
+    assert refused(again) == "0"  # System: the account is in use
 
 
 @pytest.mark.parametrize(
@@ -267,6 +282,8 @@ def test_an_undisputed_outcome(scene: Scene) -> None:
     assert refused(lambda: scene.cluster.finalize(market)) == "DisputePeriodNotEnded"
     scene.days_later(1)
     assert refused(lambda: scene.cluster.dispute(scene.trader, market)) == "DisputePeriodEnded"
+    for votes in ((6_000, 4_000), (6_000, None), (None, 0)):
+        assert refused(partial(scene.cluster.finalize, market, *votes)) == "InvalidInput"
     [event] = scene.cluster.events(scene.cluster.finalize(market))
     assert event == events.MarketFinalized(
         found.market_id, final_outcome=True, was_disputed=False, timestamp=scene.now_s()

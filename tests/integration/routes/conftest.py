@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from eth_account import Account
+from solders.keypair import Keypair
 
 from infra.local.clock import set_clock
 from infra.local.deliveries import PROGRAMME
@@ -131,6 +132,40 @@ def sender(module_platform: Platform, chain: Cluster, redis_url: str) -> Iterato
 
 
 @pytest.fixture(scope="module")
+def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster for the module: each test makes markets of its own."""
+    clock_file = tmp_path_factory.mktemp("solana") / "clock"
+    set_clock(clock_file, NOON_MS)
+    with Cluster(clock_file) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(emulated: Cluster, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """The cluster that the platform asks."""
+    for name, value in emulated.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HELIUS_WEBHOOK_SECRET", WEBHOOK_SECRET)
+    emulated.control("faults")
+    # As if everything before this test had been fetched.
+    emulated.advance_slots(40)
+    programme = emulated.environment["ZMART_PROGRAM_ID"]
+    for last in emulated.rpc("getSignaturesForAddress", programme, {"limit": 1}):
+        with platform.database.connect() as owner:
+            owner.execute(
+                "insert into chain_cursors values (%s, %s, %s, now())",
+                (programme, last["slot"], last["signature"]),
+            )
+    return emulated
+
+
+@pytest.fixture
+def alice(cluster: Cluster) -> Keypair:
+    """A wallet with money there."""
+    return cluster.wallet(100)
+
+
+@pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:
     """Where a chain delivers what happens on it."""
     with Receiver() as server:
@@ -138,7 +173,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def cluster(module_platform: Platform, receiver: Receiver) -> Iterator[Cluster]:
+def heard_cluster(module_platform: Platform, receiver: Receiver) -> Iterator[Cluster]:
     """One chain for the module, whose webhook is heard."""
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -151,9 +186,10 @@ def cluster(module_platform: Platform, receiver: Receiver) -> Iterator[Cluster]:
 
 @pytest.fixture
 def poll(
-    module_platform: Platform, cluster: Cluster, receiver: Receiver, redis_url: str
+    module_platform: Platform, heard_cluster: Cluster, receiver: Receiver, redis_url: str
 ) -> Iterator[Poll]:
     """A proposed market on chain, known here; nothing else is open, and the node is well."""
+    cluster = heard_cluster
     market_id, creator = uuid.uuid4(), cluster.wallet(1_000)
     market = cluster.create_market(creator, market_id=programme.chain_market_id(market_id))
     poll = Poll(module_platform, cluster, receiver, creator, market_id, market)

@@ -72,6 +72,29 @@ def test_a_key_acts_within_its_scope(platform: Platform, admin: Wallet, alice: W
         assert platform.call("list_orders", token=key).data[0]["clientOrderId"] == "k-1"
 
 
+def test_an_admins_key_without_the_scope_is_no_admins(
+    platform: Platform, admin: Wallet, alice: Wallet
+) -> None:
+    market = platform.proposed_market(alice)
+    fee = {"feeBps": 100, "makerRebateBps": 0}
+    approved = platform.call("approve_market", token=admin.token, body=fee, market_id=market)
+    assert approved.status == 200
+    said = platform.comment(alice, market, "mine").data["id"]
+    own = platform.comment(admin, market, "ours").data["id"]
+    trades = platform.api_key(admin, "read", "trade")
+    acts: dict[str, dict[str, Any]] = {
+        "delete_comment": {"id": said},
+        "activate_market": {"market_id": market},
+    }
+    for stem, path in acts.items():
+        refused = platform.call(stem, token=trades, **path)
+        assert (refused.status, refused.body["code"]) == (403, "FORBIDDEN"), stem
+    assert platform.call("delete_comment", token=trades, id=own).status == 200
+    full = platform.api_key(admin, "trade", "admin")
+    for stem, path in acts.items():
+        assert platform.call(stem, token=full, **path).status == 200, stem
+
+
 @pytest.mark.parametrize(
     "stem", ["list_api_keys", "create_api_key", "revoke_api_key", "logout", "get_session"]
 )

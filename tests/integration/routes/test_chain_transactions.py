@@ -227,7 +227,7 @@ def test_three_failures_open_the_breaker_for_five_minutes(
 def test_a_node_that_others_found_silent_is_told_of(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A trade that is quoted and a look at accounts raise no alert, and nothing is under way."""
+    """A look at accounts raises no alert, and nothing is under way."""
     monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0.0)
     sender.cluster.control("faults", status=503)
     for _ in range(3):

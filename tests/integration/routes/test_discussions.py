@@ -119,6 +119,25 @@ def test_a_text_stays_a_text(
     assert _shape(platform, market) == [(kept, [])]
 
 
+def test_what_one_says_of_a_market_has_an_end(
+    platform: Platform, admin: Wallet, market: str, alice: Wallet, bob: Wallet
+) -> None:
+    with platform.database.connect() as owner:
+        owner.execute(
+            "insert into comments (market_id, user_id, content, created_at)"
+            " select %s, %s, 'again', now() from generate_series(1, 499)",
+            (market, alice.user_id),
+        )
+    last = _say(platform, alice, market, "the last")
+    platform.call("delete_comment", token=alice.token, id=last)
+    refused = platform.comment(alice, market, "one more")
+    assert (refused.status, refused.body["code"]) == (409, "CONFLICT")
+    assert refused.body["details"]["field"] == "marketId"
+    assert "at most 500" in refused.body["error"]
+    _say(platform, bob, market, "another's")
+    _say(platform, alice, platform.active_market(admin, admin), "elsewhere")
+
+
 @pytest.mark.parametrize("content", ["", " \n", "\0\x1b", "x" * 5_001, "\ud800", 5, None])
 def test_nothing_and_too_much_are_refused(
     platform: Platform, market: str, alice: Wallet, content: Any

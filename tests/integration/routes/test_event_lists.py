@@ -9,6 +9,7 @@ from infra.local.deliveries import GENESIS_S, key, market, of_events, signature,
 from presage.chain.events import MarketCreated, SharesBought
 from presage.chain.programme import platform_market_id
 from presage.events import service
+from tests.conftest import Database
 from tests.harness import Answer, Platform
 
 MARKETS = [market("one"), market("two")]
@@ -161,3 +162,31 @@ def test_a_forged_cursor_is_refused(served: Platform) -> None:
     assert len(good) < 200
     for bad in (good[:-4], "W10", "WzEsMiwzLDQsNV0", "x" * 300):
         assert served.call("list_events", query={"cursor": bad}).status == 400
+
+
+BUSY = """
+insert into chain_events
+select 's' || n, 0, n, 0, to_timestamp(1784800000 + n),
+       case when n in (3, 5) or n > 27000 then 'LiquidityWithdrawn' else 'SharesBought' end,
+       case when n > 27000 then 'other' else 'busy' end, 'w',
+       '{"outcome": true, "shares": 1, "cost": 1}', now()
+from generate_series(1, 30000) as n
+"""
+UNASKED = (
+    *("chain_market", "market_id", "event_type", "from", "to", "before_time", "before_slot"),
+    *("before_index", "before_ordinal", "before_signature"),
+)
+
+
+def test_what_is_rare_in_a_busy_market_is_found_by_an_index(database: Database) -> None:
+    told = dict.fromkeys(UNASKED) | {"chain_market": "busy", "event_type": "LiquidityWithdrawn"}
+    listed = service._queries["list_events"].sql.encode()  # noqa: SLF001 - the statement itself
+    with database.connect() as owner:
+        owner.execute(BUSY)
+        owner.execute("vacuum analyze chain_events")
+        owner.prepare_threshold = None
+        explained = b"explain (analyze, buffers, format json) " + listed.rstrip(b";\n")
+        row = owner.execute(explained, told | {"limit": 21}).fetchone()
+    assert row is not None
+    plan = row[0][0]["Plan"]
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 40

@@ -8,18 +8,48 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from infra.local.deliveries import key, market
 from infra.reindex import reindex
 from presage.events import indexing
-from tests.chain_history import REBUILT, TABLES, forget, history, tables
+from presage.events.transactions import MAX_INDEX, Row, Transaction
+from tests.chain_history import PEOPLE, REBUILT, TABLES, forget, history, tables
 from tests.harness import Platform
 
 SEEDS = st.integers(0, 2**32)
+LANES = 4
 
 
 def _deliver(platform: Platform, transactions: Sequence[Any]) -> None:
     body = json.dumps(transactions).encode()
     done = indexing.receive_helius(platform.as_zone("worker"), body)
     assert (done.malformed, done.incomplete, done.unknown) == (0, 0, 0)
+
+
+def _deliver_all(platform: Platform, deliveries: Sequence[Sequence[Any]]) -> None:
+    for one in deliveries:
+        _deliver(platform, one)
+
+
+def _observed(transactions: Sequence[Any]) -> list[Transaction]:
+    """What accounts said halfway, as if the logs of something before had been cut off."""
+    middle = transactions[len(transactions) // 2]
+    slot, time_s = middle["slot"], middle["blockTime"]
+    this, who = market("1").hex(), key(PEOPLE[0])
+    told: dict[str, dict[str, object]] = {
+        "MarketObserved": {"market_id": this, "shares_yes": 10**12, "shares_no": 10**11},
+        "PositionObserved": {"market_id": this, "user": who, "shares_yes": 7, "shares_no": 10**12},
+    }
+    rows = [
+        Row(f"observed:{kind}", 0, slot, MAX_INDEX, time_s, kind, this,
+            who if kind == "PositionObserved" else None,
+            json.dumps({"timestamp": time_s} | data))
+        for kind, data in told.items()
+    ]  # fmt: skip
+    return [Transaction(row.signature, slot, time_s, [row]) for row in rows]
+
+
+def _look(platform: Platform, *looks: Transaction) -> None:
+    indexing.index(platform.as_zone("worker"), indexing.Batch(list(looks)))
 
 
 def _shuffled(transactions: list[Any], order: random.Random) -> list[list[Any]]:
@@ -50,11 +80,41 @@ def test_any_order_of_deliveries_gives_the_same_tables(module_platform: Platform
             for delivery in [past[::-1]] if arrival == 0 else _shuffled(past, order):
                 _deliver(platform, delivery)
             assert tables(owner) == expected
+            looks = _observed(past)
+            _look(platform, *looks)
+            seen = tables(owner)
+            assert seen["chain_positions"] != expected["chain_positions"]
+            assert seen["chain_markets"] != expected["chain_markets"]
+            forget(owner)
+            arriving = _shuffled(past, order)
+            _look(platform, looks[0])
+            for number, delivery in enumerate(arriving):
+                if number == len(arriving) // 2:
+                    _look(platform, looks[1])
+                _deliver(platform, delivery)
+            _look(platform, *looks)
+            assert tables(owner) == seen
             filled.update(name for name, rows in expected.items() if rows)
 
     filled: set[str] = set()
     check()
     assert filled == set(TABLES)  # or equal would mean empty
+
+
+def test_deliveries_side_by_side_give_the_same_tables(module_platform: Platform) -> None:
+    """The same transactions by several at once, each in an order of its own."""
+    platform = module_platform
+    with platform.database.connect() as owner, platform.threads(LANES) as pool:
+        for chain in range(8):
+            forget(owner)
+            past = history(chain).transactions
+            _deliver(platform, past)
+            expected = tables(owner)
+            forget(owner)
+            orders = [random.Random(10 * chain + lane) for lane in range(LANES)]  # noqa: S311 - comes again
+            lanes = [_shuffled(past, order) for order in orders]
+            list(pool.map(lambda lane: _deliver_all(platform, lane), lanes))
+            assert tables(owner) == expected
 
 
 def test_a_rebuild_gives_the_same_tables(module_platform: Platform) -> None:
@@ -66,6 +126,7 @@ def test_a_rebuild_gives_the_same_tables(module_platform: Platform) -> None:
             random.Random(chain).shuffle(past)  # noqa: S311 - an order that comes again
             _deliver(platform, past[: len(past) // 2])
             _deliver(platform, past[len(past) // 2 :])
+            _look(platform, *_observed(past))
             expected = tables(owner)
             told = owner.execute("select count(*) from outbox").fetchone()
             # What a bug might have left: wrong sums, and rows of no market.

@@ -65,6 +65,10 @@ def _run(platform: Platform, **slot: str) -> dict[str, Any]:
     return done
 
 
+def _now() -> str:
+    return clock.from_ms(clock.now_ms()).isoformat()
+
+
 def _anchors(platform: Platform, market: str) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = platform.call("list_anchors", id=market).data
     return listed
@@ -160,6 +164,37 @@ def test_more_than_a_block_is_several_documents_that_lead_to_each_other(
     assert len(seen) == 40
 
 
+def test_a_discussion_beyond_all_measure_is_not_even_loaded(
+    platform: Platform,
+    admin: Wallet,
+    market: str,
+    alice: Wallet,
+    network: Network,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = platform.active_market(admin, admin)
+    large, small = sorted((market, other))
+    _say_much(platform, alice, large, 60)
+    platform.comment(alice, small)
+    _next_day(platform)
+    monkeypatch.setattr(snapshots, "MAX_PAGES", 3)
+    made = list[str]()
+    blocks_of = snapshots.blocks_of
+
+    def loaded(market_id: Any, *given: Any) -> list[snapshots.Block]:
+        made.append(str(market_id))
+        return blocks_of(market_id, *given)
+
+    monkeypatch.setattr(snapshots, "blocks_of", loaded)
+    done = _run(platform)
+    assert (done["status"], done["counts"]) == ("partial", {"pinned": 1, "documents": 1})
+    assert made == [small]
+    assert len(network.node.pinned) == 1
+    with platform.database.connect() as owner:
+        (error,) = owner.execute("select error from dead_letters").fetchone() or ("",)
+    assert "too large" in error
+
+
 def test_one_market_that_fails_is_tried_again_alone(
     platform: Platform, admin: Wallet, market: str, alice: Wallet, network: Network
 ) -> None:
@@ -175,7 +210,7 @@ def test_one_market_that_fails_is_tried_again_alone(
     with platform.database.connect() as owner:
         letters = owner.execute("select workflow, item from dead_letters").fetchall()
         planned = owner.execute("select cid from ipfs_anchors where pinned_at is null").fetchall()
-    assert letters == [("discussion_snapshot", markets[0])]
+    assert letters == [("discussion_snapshot", f"{markets[0]}:2026-07-24")]
     # What is not pinned is not served.
     assert [_get(platform, cid).status for (cid,) in planned] == [404]
     platform.advance(300)
@@ -183,6 +218,66 @@ def test_one_market_that_fails_is_tried_again_alone(
     again = _run(platform, slot=slot, again=True)  # type: ignore[arg-type]
     assert again["counts"] == {"pinned": 1, "documents": 1}
     assert [len(_anchors(platform, one)) for one in markets] == [1, 1]
+
+
+def test_a_day_that_an_admin_retries_later_is_the_day_that_is_pinned(
+    platform: Platform, admin: Wallet, market: str, alice: Wallet, network: Network
+) -> None:
+    platform.comment(alice, market, "of the first day")
+    _next_day(platform)
+    network.node.faults["add"] = ["500"] * 8
+    for minutes in (5, 10, 20, 40):
+        assert _run(platform, slot=_now(), again=True)["status"] == "partial"  # type: ignore[arg-type]
+        platform.advance(60 * minutes)
+        redis.flush([("FLUSHALL",)])
+    [letter] = platform.call("list_dead_letters", token=admin.token).data
+    assert (letter["item"], letter["status"]) == (f"{market}:2026-07-24", "manual_review")
+    # It waits for a human; the days that follow do not wait for it.
+    platform.comment(platform.sign_in(), market, "of the second day")
+    _next_day(platform)
+    assert _run(platform)["counts"]["pinned"] == 1
+    assert [one["snapshotDate"] for one in _anchors(platform, market)] == ["2026-07-25"]
+    _next_day(platform, 3)
+    again = platform.call("retry_dead_letter", token=admin.token, letter_id=letter["id"])
+    assert again.status == 200
+    platform.advance(60)
+    assert _run(platform, slot=_now(), again=True)["counts"]["pinned"] == 1  # type: ignore[arg-type]
+    listed = _anchors(platform, market)
+    assert [(one["snapshotDate"], one["discussionsCount"]) for one in listed] == [
+        ("2026-07-25", 2),
+        ("2026-07-24", 1),
+    ]
+    [letter] = platform.call("list_dead_letters", token=admin.token).data
+    assert letter["status"] == "resolved"
+
+
+def test_a_try_goes_on_where_the_last_one_ended(
+    platform: Platform, market: str, alice: Wallet, network: Network, monkeypatch: Any
+) -> None:
+    _say_much(platform, alice, market, 40)
+    _next_day(platform)
+    monkeypatch.setattr(snapshots, "MARKET_S", 0.3)
+    network.node.hang_s = 0.2
+    network.node.faults["add"] = ["hang"] * 2
+    assert _run(platform)["counts"]["pinned"] == 0
+    assert network.node.asked == ["add", "add"]
+    assert _anchors(platform, market) == []
+    platform.advance(300)
+    assert _run(platform, slot=_now(), again=True)["counts"]["pinned"] == 1  # type: ignore[arg-type]
+    assert network.node.asked == ["add"] * 3
+    (anchor,) = _anchors(platform, market)
+    assert (anchor["parts"], len(network.node.pinned)) == (3, 3)
+    assert anchor["sizeBytes"] == sum(map(len, network.node.blocks.values()))
+
+
+def test_a_run_asks_the_node_over_one_connection(
+    platform: Platform, admin: Wallet, market: str, alice: Wallet, network: Network
+) -> None:
+    _say_much(platform, alice, market, 40)
+    platform.comment(alice, platform.active_market(admin, admin))
+    _next_day(platform)
+    assert _run(platform)["counts"] == {"pinned": 2, "documents": 4}
+    assert len(network.node.peers) == 1
 
 
 @pytest.mark.parametrize("fault", ["500", "hang"])

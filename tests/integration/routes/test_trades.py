@@ -13,12 +13,13 @@ from solders.instruction import CompiledInstruction
 from solders.keypair import Keypair
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from infra.local.feed import FeedServer
 from infra.local.ipfs import IpfsNode
 from presage import clock
-from presage.adapters import solana_rpc
+from presage.adapters import breaker, redis, solana_rpc
 from presage.chain import compiling, programme
 from presage.chain.accounts import MarketAccount, UserPosition
 from presage.chain.events import SharesBought, SharesSold
@@ -197,6 +198,8 @@ def test_only_what_was_made_here_is_relayed_and_once(desk: Desk) -> None:
         "unsigned": desk.ask("submit_trade", transaction=unsigned["transaction"]),
         "broken": desk.ask("submit_trade", transaction="AAAA"),
         "no base64": desk.ask("submit_trade", transaction="*" * 40),
+        "not sane": desk.ask("submit_trade", transaction=_without_accounts(signed)),
+        "more than one": desk.ask("submit_trade", transaction=_with_more(signed)),
     }
     assert {name: answer.status for name, answer in refused.items()} == {
         "stranger's": 404,
@@ -204,6 +207,8 @@ def test_only_what_was_made_here_is_relayed_and_once(desk: Desk) -> None:
         "unsigned": 400,
         "broken": 400,
         "no base64": 400,
+        "not sane": 400,
+        "more than one": 400,
     }
     assert {answer.body["details"]["field"] for answer in refused.values()} == {"transaction"}
     shares = desk.account(market).shares_yes
@@ -217,6 +222,21 @@ def test_only_what_was_made_here_is_relayed_and_once(desk: Desk) -> None:
             "select signature from unsigned_transactions where purpose = 'buy_shares'"
         ).fetchall()
     assert kept == [(first.data["signature"],)]
+
+
+def _without_accounts(signed: str) -> str:
+    """A transaction that names accounts which it does not have."""
+    made = VersionedTransaction.from_bytes(base64.b64decode(signed))
+    message = made.message
+    assert isinstance(message, MessageV0)
+    bare = MessageV0(
+        message.header, message.account_keys[:1], message.recent_blockhash, message.instructions, []
+    )
+    return base64.b64encode(bytes(VersionedTransaction.populate(bare, made.signatures))).decode()
+
+
+def _with_more(signed: str) -> str:
+    return base64.b64encode(base64.b64decode(signed) + b"more").decode()
 
 
 def test_a_transaction_that_its_own_wallet_has_changed_is_not_relayed(desk: Desk) -> None:
@@ -261,6 +281,26 @@ def test_an_expired_transaction_is_told_from_a_refused_one(desk: Desk) -> None:
     assert "InvalidMarketState" in refused.body["error"]
 
 
+def test_what_has_landed_is_not_called_expired(desk: Desk) -> None:
+    market = desk.active()
+    asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
+    signed = desk.sign(desk.ask("buy_shares", **asked).data["unsigned"])
+    landed = VersionedTransaction.from_bytes(base64.b64decode(signed))
+    # It got there, and the answer that would have said so was lost.
+    desk.cluster.submit(landed)
+    volume = desk.account(market).total_volume
+    desk.cluster.advance_slots(500)
+    late = desk.ask("submit_trade", transaction=signed)
+    assert late.status == 200, late.body
+    assert late.data["signature"] == str(landed.signatures[0])
+    assert desk.account(market).total_volume == volume
+    with desk.platform.database.connect() as owner:
+        kept = owner.execute(
+            "select signature from unsigned_transactions where purpose = 'buy_shares'"
+        ).fetchall()
+    assert kept == [(late.data["signature"],)]
+
+
 def test_what_would_fail_is_refused_before_it_is_signed(desk: Desk) -> None:
     market = desk.active()
     poor = desk.cluster.wallet(0.01)
@@ -273,6 +313,26 @@ def test_what_would_fail_is_refused_before_it_is_signed(desk: Desk) -> None:
     }
     assert {name: answer.status for name, answer in cases.items()} == dict.fromkeys(cases, 422)
     assert "TradeTooSmall" in cases["too small"].body["error"]
+
+
+def test_nothing_is_pinned_for_what_is_refused(desk: Desk) -> None:
+    market = desk.create(slug="taken")
+    poor = desk.platform.sign_in_with_solana(desk.cluster.wallet(0.01))
+    before = set(desk.node.pinned)
+    resolving: dict[str, Any] = {"marketId": market, "outcome": "YES", "evidence": "hearsay"}
+    cases = {
+        "not active": (desk.ask("resolve_on_chain", **resolving).status, 422),
+        "no such market": (
+            desk.ask("resolve_on_chain", **resolving | {"marketId": str(uuid.uuid4())}).status,
+            404,
+        ),
+        "slug taken": (desk.propose(slug="taken").status, 409),
+        "no money": (desk.propose(_wallet=poor).status, 422),
+    }
+    assert {name: status for name, (status, _) in cases.items()} == {
+        name: expected for name, (_, expected) in cases.items()
+    }
+    assert desk.node.pinned == before
 
 
 def test_prices_out_of_range_are_refused_with_the_reason(desk: Desk) -> None:
@@ -303,6 +363,34 @@ def test_who_may_not_trade_on_chain(desk: Desk) -> None:
     assert "/trades/" in order.body["error"]
 
 
+def test_a_gift_to_where_a_market_will_be_makes_no_market_of_it(desk: Desk) -> None:
+    market = desk.propose().data["id"]
+    to = desk.address(market)
+    gift = TransferParams(from_pubkey=desk.key.pubkey(), to_pubkey=to, lamports=900_000)
+    desk.cluster.send(desk.key, transfer(gift))
+    asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
+    refused = desk.ask("buy_shares", **asked)
+    assert (refused.status, refused.body["code"]) == (409, "INVALID_STATE")
+    assert "not on chain yet" in refused.body["error"]
+
+
+def test_an_account_that_may_only_close_sells_and_buys_no_more(desk: Desk) -> None:
+    market = desk.active()
+    buy: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": 5 * SOL}
+    desk.send(desk.ask("buy_shares", **buy).data["unsigned"])
+    made_before = desk.sign(desk.ask("buy_shares", **buy).data["unsigned"])
+    with desk.platform.database.connect() as owner:
+        owner.execute("update users set closed_only = true where id = %s", (desk.wallet.user_id,))
+    volume = desk.account(market).total_volume
+    for stem, body in (("buy_shares", buy), ("submit_trade", {"transaction": made_before})):
+        refused = desk.ask(stem, **body)
+        assert (refused.status, refused.body["code"]) == (403, "FORBIDDEN"), stem
+    assert desk.account(market).total_volume == volume
+    sale = desk.ask("sell_shares", marketId=market, outcome="YES", shares=SOL)
+    desk.send(sale.data["unsigned"])
+    assert desk.account(market).total_volume > volume
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -319,6 +407,15 @@ def test_a_proposal_that_does_not_hold_together(
     assert (refused.status, refused.body["details"]["field"]) == (400, field)
 
 
+def test_without_a_programme_nothing_is_traded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    market = desk.create()
+    monkeypatch.setenv("ZMART_PROGRAM_ID", "")
+    asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
+    for refused in (desk.ask("buy_shares", **asked), desk.propose()):
+        assert (refused.status, refused.body["code"]) == (503, "UNAVAILABLE")
+        assert "ZMART_PROGRAM_ID" in refused.body["error"]
+
+
 def test_a_silent_chain_is_a_502_and_keeps_nothing(desk: Desk) -> None:
     market = desk.active()
     desk.cluster.control("faults", status=500, times=-1)
@@ -326,6 +423,20 @@ def test_a_silent_chain_is_a_502_and_keeps_nothing(desk: Desk) -> None:
     refused = desk.ask("buy_shares", **asked)
     assert (refused.status, refused.body["code"]) == (502, "SOLANA_ERROR")
     desk.cluster.control("faults")
+
+
+def test_what_trading_meets_does_not_stop_the_platforms_own_sending(desk: Desk) -> None:
+    market = desk.active()
+    desk.cluster.control("faults", status=429, times=-1)
+    asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
+    for _ in range(6):
+        assert desk.ask("buy_shares", **asked).status == 502
+    desk.cluster.control("faults")
+    assert solana_rpc.finality().slot > 0
+    # Trading itself is left alone for a minute.
+    assert desk.ask("buy_shares", **asked).status == 502
+    redis.flush([("DEL", breaker.open_key(solana_rpc.TRADES.name))])
+    assert desk.ask("buy_shares", **asked).status == 200
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Deliveries at the webhook's door: the secret, the body, and what becomes of what is in it."""
 
+import base64
 import gzip
 import hashlib
 import hmac
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from infra.local import deliveries
-from infra.local.deliveries import GENESIS_S, market, of_events, wallet
+from infra.local.clock import set_clock
+from infra.local.deliveries import GENESIS_S, key, market, of_events, wallet
 from presage.chain import programme
 from presage.chain.events import (
     DisputeAggregated,
@@ -151,7 +153,27 @@ def test_a_delivery_is_counted_and_a_duplicate_changes_nothing(platform: Platfor
     ]
     [(workflow, payload)] = _rows(platform, "select workflow, payload from dead_letters")
     assert workflow == "event_reconciliation"
-    assert payload == {"base64": "eyJzbG90Ijoibm8ifQ=="}
+    assert base64.b64decode(payload["base64"]) == b'{"slot": "no"}'  # as it came
+
+
+def test_what_comes_again_is_not_late(
+    platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A delivery whose answer was lost is tried again for a day."""
+
+    def lags() -> list[float]:
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return [one["IndexLag"][0] for one in told if "IndexLag" in one]
+
+    set_clock(platform.clock_file, 1000 * (GENESIS_S + 3))
+    platform.index(CREATED)
+    assert lags() == [3_000]
+    platform.advance(600)
+    platform.index(CREATED)
+    assert lags() == []
+    later = SharesBought(MARKET, BOB, True, 1, 1, 1, GENESIS_S)  # noqa: FBT003
+    platform.index(CREATED, of_events(later, name="later", slot=deliveries.GENESIS_SLOT + 1_500))
+    assert lags() == [3_000]
 
 
 def test_what_is_new_is_found_behind_much_that_is_known(platform: Platform) -> None:
@@ -176,10 +198,7 @@ def test_what_is_no_array_of_transactions_is_a_dead_letter(body: bytes, platform
 
 def test_a_markets_life_is_followed(platform: Platform, admin: Wallet) -> None:
     """A market that began here moves as the chain says, and says so as any other."""
-    market_id = platform.proposed_market(admin)
-    with platform.database.connect() as owner:
-        owner.execute("update markets set venue = 'solana' where id = %s", (market_id,))
-    this = bytes.fromhex(market_id.replace("-", "")) + bytes(16)
+    market_id, this = _proposed_on_chain(platform, admin, ALICE)
     steps: list[tuple[Event, str]] = [
         (MarketCreated(this, ALICE, 10**11, 0, GENESIS_S), "PROPOSED"),
         (ProposalAggregated(this, 7, 3, 70, approved=True, timestamp=GENESIS_S), "PROPOSED"),
@@ -238,6 +257,35 @@ def test_a_dispute_that_fails_on_chain_leaves_no_outcome(platform: Platform) -> 
     assert rows == [("FINALIZED", [5000, 5000], [10000, 0])]
 
 
+def _proposed_on_chain(platform: Platform, admin: Wallet, creator: bytes) -> tuple[str, bytes]:
+    """A market of the venue solana that waits for its creator's transaction: its ids."""
+    market_id = platform.proposed_market(admin)
+    with platform.database.connect() as owner:
+        owner.execute("update markets set venue = 'solana' where id = %s", (market_id,))
+        owner.execute(
+            "update users set address = %s where id = (select creator from markets where id = %s)",
+            (key(creator), market_id),
+        )
+    return market_id, bytes.fromhex(market_id.replace("-", "")) + bytes(16)
+
+
+def test_nobody_takes_over_what_somebody_proposed(platform: Platform, admin: Wallet) -> None:
+    """A proposal's id is public before its creator has sent it: another may create it first."""
+    market_id, this = _proposed_on_chain(platform, admin, ALICE)
+    platform.index(
+        of_events(MarketCreated(this, BOB, 10**11, 0, GENESIS_S), name="1", slot=1_001),
+        of_events(ProposalApproved(this, BOB, GENESIS_S), name="2", slot=1_002),
+    )
+    shown = _rows(platform, "select state, chain_address, last_state_change_tx from markets")
+    assert shown == [("CANCELLED", None, None)]
+    [(reason,)] = _rows(
+        platform, "select reason from market_state_changes where to_state = 'CANCELLED'"
+    )
+    assert reason == "Its id was taken on chain by another creator."
+    platform.index(of_events(MarketActivated(this, BOB, 10**10, GENESIS_S), name="3", slot=1_003))
+    assert platform.call("get_market", market_id=market_id).data["state"] == "CANCELLED"
+
+
 def test_a_native_market_is_nobodys_on_chain(platform: Platform, admin: Wallet) -> None:
     """Whoever makes a market on chain chooses its id, and may choose one of ours."""
     market_id = platform.active_market(admin, admin)
@@ -259,14 +307,23 @@ def test_a_market_from_elsewhere_gets_a_row(platform: Platform) -> None:
     platform.index(CREATED)
     [market_id] = _rows(platform, "select id from markets")[0]
     shown = platform.call("get_market", market_id=market_id).data
-    assert (shown["slug"], shown["venue"]) == (f"solana-{MARKET.hex()[:16]}", "solana")
+    assert (shown["slug"], shown["venue"]) == (f"solana-{MARKET.hex()}", "solana")
     assert MARKET.hex() in shown["question"]
     assert [one["label"] for one in shown["outcomes"]] == ["YES", "NO"]
     # Another one whose id begins alike is not hidden by it.
     twin = MARKET[:8] + bytes(24)
     platform.index(of_events(MarketCreated(twin, BOB, 10**11, 0, GENESIS_S), name="twin"))
-    slugs = _rows(platform, "select slug from markets order by length(slug)")
-    assert slugs == [(f"solana-{MARKET.hex()[:16]}",), (f"solana-{twin.hex()}",)]
+    slugs = {slug for (slug,) in _rows(platform, "select slug from markets")}
+    assert slugs == {f"solana-{MARKET.hex()}", f"solana-{twin.hex()}"}
+
+
+def test_no_id_on_chain_hides_another_market(platform: Platform) -> None:
+    """The id that is derived for a market from elsewhere is nobody's own."""
+    derived = programme.platform_market_id(MARKET).bytes + bytes(16)
+    both = [MarketCreated(one, BOB, 10**11, 0, GENESIS_S) for one in (derived, MARKET)]
+    for number, event in enumerate(both):
+        platform.index(of_events(event, name=f"{number}"))
+    assert _count(platform, "markets") == _count(platform, "chain_markets") == 2
 
 
 def test_a_claim_finds_its_market_whichever_comes_first(platform: Platform) -> None:
