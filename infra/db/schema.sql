@@ -2691,7 +2691,7 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.index_events(p_trades text[], p_trade_ordinals integer[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
+CREATE FUNCTION public.index_events(p_times timestamp with time zone[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2704,27 +2704,30 @@ begin
     select * from unnest(p_markets, p_market_ids, p_addresses)
     on conflict do nothing;
 
-    -- Those without a market are a handful, these ones and older ones alike.
-    with joined as (
-        update public.chain_events as e
-        set market = a.market
-        from public.chain_addresses as a
-        where e.event_type = 'WinningsClaimed' and e.market is null
-          and e.data ->> 'market' = a.address
-        returning e.*
-    )
-    select array_agg(j::public.chain_events) into v_later
-    from joined as j
-    where (j.signature, j.ordinal) not in (
-        select t.signature collate "C", t.ordinal
-        from unnest(p_others, p_other_ordinals) as t (signature, ordinal));
+    if found or p_others <> '{}' then
+        -- Claims without a market are a handful, these ones and older ones alike: one joins when it
+        -- comes, or when its market does.
+        with joined as (
+            update public.chain_events as e
+            set market = a.market
+            from public.chain_addresses as a
+            where e.event_type = 'WinningsClaimed' and e.market is null
+              and e.data ->> 'market' = a.address
+            returning e.*
+        )
+        select array_agg(j::public.chain_events) into v_later
+        from joined as j
+        where (j.signature, j.ordinal) not in (
+            select t.signature collate "C", t.ordinal
+            from unnest(p_others, p_other_ordinals) as t (signature, ordinal));
 
-    select array_agg(e::public.chain_events) into v_rows
-    from unnest(p_others, p_other_ordinals) as t (signature, ordinal)
-    join public.chain_events as e
-        on e.signature = t.signature collate "C" and e.ordinal = t.ordinal;
+        select array_agg(e::public.chain_events) into v_rows
+        from unnest(p_others, p_other_ordinals) as t (signature, ordinal)
+        join public.chain_events as e
+            on e.signature = t.signature collate "C" and e.ordinal = t.ordinal;
+    end if;
     return public.project_events(
-        p_markets, p_trades, p_trade_ordinals, v_rows || v_later, p_request_id, p_now
+        p_markets, p_times, null, null, v_rows || v_later, p_request_id, p_now
     );
 end;
 $$;
@@ -4370,7 +4373,7 @@ CREATE TABLE public.chain_events (
     CONSTRAINT chain_events_have_a_place CHECK (((slot >= 0) AND (tx_index >= 0) AND (ordinal >= 0)))
 );
 
-CREATE FUNCTION public.project_events(p_markets text[], p_trades text[], p_trade_ordinals integer[], p_others public.chain_events[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
+CREATE FUNCTION public.project_events(p_markets text[], p_times timestamp with time zone[], p_trades text[], p_trade_ordinals integer[], p_others public.chain_events[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
     LANGUAGE plpgsql
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
@@ -4430,9 +4433,17 @@ begin
                 select array[e.slot, e.tx_index, e.ordinal] > p.base_order
                 from public.chain_positions as p where p.market = e.market and p.wallet = e.wallet
             ), true) else true end as counts_to_holder
-        from unnest(p_trades, p_trade_ordinals) as t (signature, ordinal)
-        join public.chain_events as e
-            on e.signature = t.signature collate "C" and e.ordinal = t.ordinal
+        from (
+            select k.*
+            from public.chain_events as k
+            where k.event_type in ('SharesBought', 'SharesSold') and k.block_time = any (p_times)
+              and k.xmin = pg_current_xact_id()::xid
+            union all
+            select k.*
+            from unnest(p_trades, p_trade_ordinals) as t (signature, ordinal)
+            join public.chain_events as k
+                on k.signature = t.signature collate "C" and k.ordinal = t.ordinal
+        ) as e
     ),
     holders as (
         -- The lock lets nobody else begin a position meanwhile.
@@ -4929,7 +4940,7 @@ begin
             ) as e;
             exit when v_rows is null;
             perform public.project_events(
-                array[v_market],
+                array[v_market], null,
                 array_agg(r.signature) filter (where r.event_type in ('SharesBought', 'SharesSold')),
                 array_agg(r.ordinal) filter (where r.event_type in ('SharesBought', 'SharesSold')),
                 array_agg(r) filter (where r.event_type not in ('SharesBought', 'SharesSold')),
@@ -8721,8 +8732,8 @@ REVOKE ALL ON FUNCTION public.fresh_rate(p_base text, p_quote text, p_now timest
 REVOKE ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) TO presage_worker;
 
-REVOKE ALL ON FUNCTION public.index_events(p_trades text[], p_trade_ordinals integer[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.index_events(p_trades text[], p_trade_ordinals integer[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) TO presage_worker;
+REVOKE ALL ON FUNCTION public.index_events(p_times timestamp with time zone[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.index_events(p_times timestamp with time zone[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.keep_audit_log() FROM PUBLIC;
 
@@ -8827,7 +8838,7 @@ GRANT SELECT ON TABLE public.chain_events TO presage_api;
 GRANT SELECT ON TABLE public.chain_events TO presage_admin;
 GRANT SELECT,INSERT ON TABLE public.chain_events TO presage_worker;
 
-REVOKE ALL ON FUNCTION public.project_events(p_markets text[], p_trades text[], p_trade_ordinals integer[], p_others public.chain_events[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.project_events(p_markets text[], p_times timestamp with time zone[], p_trades text[], p_trade_ordinals integer[], p_others public.chain_events[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.project_observed_positions(p_rows public.chain_events[]) FROM PUBLIC;
 

@@ -1,11 +1,12 @@
--- Why: projects the events that this transaction has kept: its trades, and the others. p_markets,
--- p_market_ids and p_addresses name the markets that they are of. A claim names its market's account
--- only: it joins its market when both are known. One transaction projects at a time, and the last to
--- begin sees what all before it kept: any order of deliveries is the same as one.
+-- Why: projects the events that this transaction has kept, of blocks of p_times: its trades, and the
+-- others by their keys. p_markets, p_market_ids and p_addresses name the markets that they are of. A
+-- claim names its market's account only: it joins its market when both are known. One transaction
+-- projects at a time, and the last to begin sees what all before it kept: any order of deliveries is
+-- the same as one.
 -- Definer: the tables that tell what is on chain have no other writer. Answers the markets here
 -- whose state has changed.
 create or replace function public.index_events(
-    p_trades text[], p_trade_ordinals integer[], p_others text[], p_other_ordinals integer[],
+    p_times timestamptz[], p_others text[], p_other_ordinals integer[],
     p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamptz
 ) returns uuid[]
 language plpgsql volatile security definer set search_path = ''
@@ -19,27 +20,30 @@ begin
     select * from unnest(p_markets, p_market_ids, p_addresses)
     on conflict do nothing;
 
-    -- Those without a market are a handful, these ones and older ones alike.
-    with joined as (
-        update public.chain_events as e
-        set market = a.market
-        from public.chain_addresses as a
-        where e.event_type = 'WinningsClaimed' and e.market is null
-          and e.data ->> 'market' = a.address
-        returning e.*
-    )
-    select array_agg(j::public.chain_events) into v_later
-    from joined as j
-    where (j.signature, j.ordinal) not in (
-        select t.signature collate "C", t.ordinal
-        from unnest(p_others, p_other_ordinals) as t (signature, ordinal));
+    if found or p_others <> '{}' then
+        -- Claims without a market are a handful, these ones and older ones alike: one joins when it
+        -- comes, or when its market does.
+        with joined as (
+            update public.chain_events as e
+            set market = a.market
+            from public.chain_addresses as a
+            where e.event_type = 'WinningsClaimed' and e.market is null
+              and e.data ->> 'market' = a.address
+            returning e.*
+        )
+        select array_agg(j::public.chain_events) into v_later
+        from joined as j
+        where (j.signature, j.ordinal) not in (
+            select t.signature collate "C", t.ordinal
+            from unnest(p_others, p_other_ordinals) as t (signature, ordinal));
 
-    select array_agg(e::public.chain_events) into v_rows
-    from unnest(p_others, p_other_ordinals) as t (signature, ordinal)
-    join public.chain_events as e
-        on e.signature = t.signature collate "C" and e.ordinal = t.ordinal;
+        select array_agg(e::public.chain_events) into v_rows
+        from unnest(p_others, p_other_ordinals) as t (signature, ordinal)
+        join public.chain_events as e
+            on e.signature = t.signature collate "C" and e.ordinal = t.ordinal;
+    end if;
     return public.project_events(
-        p_markets, p_trades, p_trade_ordinals, v_rows || v_later, p_request_id, p_now
+        p_markets, p_times, null, null, v_rows || v_later, p_request_id, p_now
     );
 end;
 $$;

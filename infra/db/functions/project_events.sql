@@ -1,11 +1,12 @@
 -- Why: adds newly kept events to what the chain's tables say. Sums add up in any order; everything
 -- else is the latest word in chain order (chain_market_facts), read anew for the markets that moved.
--- p_trades are read where they lie, p_others are rows; p_markets are all that they are of. The caller
--- holds the indexer's lock, so nobody else writes these tables. Answers the markets here whose state
--- has changed.
+-- Trades are read where they lie: those that this transaction has kept, which are of the blocks of
+-- p_times, and p_trades. p_others are rows; p_markets are all that they are of. The caller holds the
+-- indexer's lock, so nobody else writes these tables. Answers the markets here whose state has
+-- changed.
 create or replace function public.project_events(
-    p_markets text[], p_trades text[], p_trade_ordinals integer[], p_others public.chain_events[],
-    p_request_id text, p_now timestamptz
+    p_markets text[], p_times timestamptz[], p_trades text[], p_trade_ordinals integer[],
+    p_others public.chain_events[], p_request_id text, p_now timestamptz
 ) returns uuid[]
 language plpgsql volatile set search_path = ''
 -- However many trades there are, each finds its position by the key, whatever statistics say.
@@ -66,9 +67,17 @@ begin
                 select array[e.slot, e.tx_index, e.ordinal] > p.base_order
                 from public.chain_positions as p where p.market = e.market and p.wallet = e.wallet
             ), true) else true end as counts_to_holder
-        from unnest(p_trades, p_trade_ordinals) as t (signature, ordinal)
-        join public.chain_events as e
-            on e.signature = t.signature collate "C" and e.ordinal = t.ordinal
+        from (
+            select k.*
+            from public.chain_events as k
+            where k.event_type in ('SharesBought', 'SharesSold') and k.block_time = any (p_times)
+              and k.xmin = pg_current_xact_id()::xid
+            union all
+            select k.*
+            from unnest(p_trades, p_trade_ordinals) as t (signature, ordinal)
+            join public.chain_events as k
+                on k.signature = t.signature collate "C" and k.ordinal = t.ordinal
+        ) as e
     ),
     holders as (
         -- The lock lets nobody else begin a position meanwhile.

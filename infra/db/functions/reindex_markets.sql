@@ -58,7 +58,7 @@ begin
             ) as e;
             exit when v_rows is null;
             perform public.project_events(
-                array[v_market],
+                array[v_market], null,
                 array_agg(r.signature) filter (where r.event_type in ('SharesBought', 'SharesSold')),
                 array_agg(r.ordinal) filter (where r.event_type in ('SharesBought', 'SharesSold')),
                 array_agg(r) filter (where r.event_type not in ('SharesBought', 'SharesSold')),

@@ -35,7 +35,7 @@ from presage.events.transactions import (
 RECONCILIATION = "event_reconciliation"
 _TRADES = frozenset({"SharesBought", "SharesSold"})
 _NULL = "\\N"
-TRANSACTIONS_PER_BLOCK = 64
+TRANSACTIONS_PER_BLOCK = 16
 # How often other deliveries of the same transactions may come first: each time one has been kept.
 RIVALS = 50
 KEY = "chain_events_are_kept_once"
@@ -226,13 +226,11 @@ def _count(batch: Batch) -> None:
 def _kept(call: Call, rows: list[Row]) -> dict[str, object]:
     """Which events were kept, and the markets that they are of."""
     programme_id = config.get("ZMART_PROGRAM_ID")
-    trades = [row for row in rows if row.event_type in _TRADES]
     others = [row for row in rows if row.event_type not in _TRADES]
     names = {row.market for row in rows}
     known = [_address_of(programme_id, market) for market in names if market is not None]
     return {
-        "trades": _array(row.signature for row in trades),
-        "trade_ordinals": _array(row.ordinal for row in trades),
+        "times": _array({_moment(row.block_time_s) for row in rows}),
         "others": _array(row.signature for row in others),
         "other_ordinals": _array(row.ordinal for row in others),
         "markets": _array(market for market, _, _ in known),

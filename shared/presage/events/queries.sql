@@ -10,9 +10,8 @@ copy public.chain_events (signature, ordinal, slot, tx_index, block_time, event_
 -- name: index_events
 -- Project the events that were kept.
 select public.index_events(
-    %(trades)s::text[], %(trade_ordinals)s::integer[], %(others)s::text[],
-    %(other_ordinals)s::integer[], %(markets)s::text[], %(market_ids)s::uuid[],
-    %(addresses)s::text[], %(request_id)s, %(now)s
+    %(times)s::timestamptz[], %(others)s::text[], %(other_ordinals)s::integer[],
+    %(markets)s::text[], %(market_ids)s::uuid[], %(addresses)s::text[], %(request_id)s, %(now)s
 ) as changed;
 
 -- name: keep_malformed
