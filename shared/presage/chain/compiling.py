@@ -22,6 +22,8 @@ from presage.errors import UnprocessableError
 
 MAX_TRANSACTION_BYTES = 1_232
 MAX_UNITS = 1_400_000
+# Of the System programme, which makes accounts and moves lamports (solana SystemError).
+_SYSTEM_ERRORS = {0: "AccountAlreadyInUse", 1: "ResultWithNegativeLamports"}
 # The dearest a unit may get, whatever the node says: 0.0014 SOL for the largest transaction.
 MAX_PRICE_MICRO_LAMPORTS = 1_000_000
 
@@ -60,7 +62,7 @@ def refusal(err: Any) -> str:  # noqa: ANN401 - the RPC's JSON
     """An error of the RPC in a word: the programme's name for it where it has one."""
     match err:
         case {"InstructionError": [_, {"Custom": int(code)}]}:
-            return programme.error_name(code) or f"Custom {code}"
+            return programme.error_name(code) or _SYSTEM_ERRORS.get(code) or f"Custom {code}"
         case {"InstructionError": [_, name]}:
             return str(name)
         case dict():

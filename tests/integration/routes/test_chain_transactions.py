@@ -359,7 +359,8 @@ def test_a_transaction_has_its_size(sender: Sender) -> None:
     ("err", "word"),
     [
         ({"InstructionError": [2, {"Custom": 6_007}]}, "InvalidMarketState"),
-        ({"InstructionError": [2, {"Custom": 1}]}, "Custom 1"),
+        ({"InstructionError": [2, {"Custom": 1}]}, "ResultWithNegativeLamports"),
+        ({"InstructionError": [2, {"Custom": 9}]}, "Custom 9"),
         ({"InstructionError": [0, "ComputationalBudgetExceeded"]}, "ComputationalBudgetExceeded"),
         ({"InsufficientFundsForRent": {"account_index": 1}}, "InsufficientFundsForRent"),
         ("BlockhashNotFound", "BlockhashNotFound"),
