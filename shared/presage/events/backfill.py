@@ -12,6 +12,7 @@ from itertools import batched
 from typing import Any, Self
 
 import orjson
+from msgspec.structs import replace
 from solders.pubkey import Pubkey
 
 from presage import config, metrics
@@ -160,7 +161,7 @@ def _told_at_last(run: Run, reader: "_Reader", row: _Incomplete) -> Batch | None
     if found is None or not (found.is_whole or found.raw):
         return None
     # What is still cut off is noted already.
-    kept = [one._replace(is_complete=True) for one in found.batch.transactions]
+    kept = [replace(one, is_complete=True) for one in found.batch.transactions]
     if not found.is_whole and (raw := found.raw):
         if run.out_of_time:
             return None

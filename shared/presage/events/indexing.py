@@ -21,6 +21,7 @@ from presage.db import connection, queries
 from presage.db.connection import Statement
 from presage.errors import UnavailableError
 from presage.events.models import DeliveryIndexed
+from presage.events.sums import TradeSums, array
 from presage.events.transactions import (
     UNKNOWN,
     MalformedTransactionError,
@@ -33,7 +34,6 @@ from presage.events.transactions import (
 
 # Bytes that could not be read are tried again by this workflow, and then wait for an admin.
 RECONCILIATION = "event_reconciliation"
-_TRADES = frozenset({"SharesBought", "SharesSold"})
 _NULL = "\\N"
 TRANSACTIONS_PER_BLOCK = 16
 # How often other deliveries of the same transactions may come first: each time one has been kept.
@@ -81,6 +81,7 @@ class Batch:
     malformed: list[Malformed] = field(default_factory=list)
     texts: deque[msgspec.Raw] = field(default_factory=deque)
     fresh: list[Row] = field(default_factory=list)  # what was new, once it is kept
+    sums: TradeSums = field(default_factory=TradeSums)  # of the trades among it
 
     @property
     def rows(self) -> list[Row]:
@@ -165,11 +166,13 @@ def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
             # Another delivery was in the way. Two in one order cannot wait for each other.
             batch.put_in_order()
         batch.fresh.clear()
+        batch.sums.clear()
         here = {(one.signature, one.ordinal) for one in known}
         for chunk in batched(batch.read(), TRANSACTIONS_PER_BLOCK, strict=False):
-            new = {row[:2]: row for one in chunk for row in one.rows if row[:2] not in here}
+            new = {row.key: row for one in chunk for row in one.rows if row.key not in here}
             here.update(new)
             batch.fresh.extend(new.values())
+            batch.sums.add(new.values())
             if new:
                 yield "".join([_line(row, now) for row in new.values()])
 
@@ -180,7 +183,7 @@ def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
         if batch.incomplete:
             statements.append(_to_fetch_again(call, batch.incomplete))
         if batch.fresh:
-            statements.append((_queries["index_events"], _Changed, _kept(call, batch.fresh)))
+            statements.append((_queries["index_events"], _Changed, _kept(call, batch)))
         return statements
 
     results = _store(call, batch, blocks, last)
@@ -209,7 +212,7 @@ def _store(
             if error.diag.constraint_name != KEY:
                 raise
             batch.put_in_order()
-            names = {"signatures": _array(one.signature for one in batch.transactions)}
+            names = {"signatures": array(one.signature for one in batch.transactions)}
             look = (_queries["list_kept"], _Key, names)
     raise UnavailableError("Other deliveries keep the same events.")
 
@@ -223,19 +226,20 @@ def _count(batch: Batch) -> None:
         metrics.count("UnknownEvents", unknown)
 
 
-def _kept(call: Call, rows: list[Row]) -> dict[str, object]:
-    """Which events were kept, and the markets that they are of."""
+def _kept(call: Call, batch: Batch) -> dict[str, object]:
+    """What was kept: the trades' sums, the others' keys, and the markets that all are of."""
     programme_id = config.get("ZMART_PROGRAM_ID")
-    others = [row for row in rows if row.event_type not in _TRADES]
-    names = {row.market for row in rows}
+    others = [row for row in batch.fresh if row.trade is None]
+    names = {row.market for row in batch.fresh}
     known = [_address_of(programme_id, market) for market in names if market is not None]
     return {
-        "times": _array({_moment(row.block_time_s) for row in rows}),
-        "others": _array(row.signature for row in others),
-        "other_ordinals": _array(row.ordinal for row in others),
-        "markets": _array(market for market, _, _ in known),
-        "market_ids": _array(market_id for _, market_id, _ in known),
-        "addresses": _array(address for _, _, address in known),
+        "others": array(row.signature for row in others),
+        "other_ordinals": array(row.ordinal for row in others),
+        **batch.sums.fields(),
+        "times": array({_moment(row.block_time_s) for row in batch.fresh}),
+        "markets": array(market for market, _, _ in known),
+        "market_ids": array(market_id for _, market_id, _ in known),
+        "addresses": array(address for _, _, address in known),
         "request_id": call.request_id,
         "now": call.now,
     }
@@ -243,23 +247,18 @@ def _kept(call: Call, rows: list[Row]) -> dict[str, object]:
 
 def _line(row: Row, now: str) -> str:
     """An event as a line of COPY's text format."""
-    signature, ordinal, slot, tx_index, time_s, event_type, market, wallet, data = row
+    data = row.data
     if "\\" in data:
         data = data.replace("\\", "\\\\")
     return (
-        f"{signature}\t{ordinal}\t{slot}\t{tx_index}\t{_moment(time_s)}\t{event_type}"
-        f"\t{market or _NULL}\t{wallet or _NULL}\t{data}\t{now}\n"
+        f"{row.signature}\t{row.ordinal}\t{row.slot}\t{row.tx_index}\t{_moment(row.block_time_s)}"
+        f"\t{row.event_type}\t{row.market or _NULL}\t{row.wallet or _NULL}\t{data}\t{now}\n"
     )
 
 
 @functools.lru_cache(maxsize=10_000)
 def _moment(unix_s: int) -> str:
     return clock.from_ms(1000 * unix_s).isoformat()
-
-
-def _array(parts: Iterable[object]) -> str:
-    """An array in Postgres' own notation: psycopg is slow at adapting long lists."""
-    return "{" + ",".join(map(str, parts)) + "}"
 
 
 @functools.lru_cache(maxsize=10_000)

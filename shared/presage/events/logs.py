@@ -11,7 +11,7 @@ import binascii
 import functools
 import re
 from collections.abc import Iterable, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
@@ -51,7 +51,7 @@ class Inner(Struct, gc=False):
     instructions: list[Instruction]
 
 
-class Found(NamedTuple):
+class Found(Struct, gc=False):
     """One event in its transaction. `event` is None when it is not one that we know.
 
     `data` are its bytes: the discriminator, and then the fields.
@@ -62,7 +62,7 @@ class Found(NamedTuple):
     data: bytes
 
 
-class Reading(NamedTuple):
+class Reading(Struct, gc=False):
     """What was found, and whether logs are missing or contradict themselves."""
 
     found: list[Found]

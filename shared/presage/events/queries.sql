@@ -10,8 +10,13 @@ copy public.chain_events (signature, ordinal, slot, tx_index, block_time, event_
 -- name: index_events
 -- Project the events that were kept.
 select public.index_events(
-    %(times)s::timestamptz[], %(others)s::text[], %(other_ordinals)s::integer[],
-    %(markets)s::text[], %(market_ids)s::uuid[], %(addresses)s::text[], %(request_id)s, %(now)s
+    %(others)s::text[], %(other_ordinals)s::integer[],
+    row(%(sum_markets)s::text[], %(sum_wallets)s::text[], %(yes)s::numeric[], %(no)s::numeric[],
+        %(paid)s::numeric[], %(received)s::numeric[], %(trades)s::integer[], %(traded)s::text[],
+        %(prices)s::numeric[], %(slots)s::bigint[], %(tx_indexes)s::bigint[], %(ordinals)s::bigint[]
+    )::public.chain_trade_sums,
+    %(times)s::timestamptz[], %(markets)s::text[], %(market_ids)s::uuid[], %(addresses)s::text[],
+    %(request_id)s, %(now)s
 ) as changed;
 
 -- name: keep_malformed

@@ -19,7 +19,7 @@ from solders.signature import Signature
 from presage import config
 from presage.chain import programme
 from presage.chain.borsh import Key, Text46
-from presage.chain.events import KINDS, Event
+from presage.chain.events import KINDS, Event, SharesBought, SharesSold
 from presage.errors import UnavailableError
 from presage.events.logs import Found, Inner, Instruction, read_inner, read_logs
 
@@ -34,6 +34,7 @@ _ACTORS = (
     "admin",
 )
 _TIMES = ("timestamp", "cancelled_at")
+Trade = SharesBought | SharesSold
 
 
 class MalformedTransactionError(ValueError):
@@ -94,8 +95,11 @@ class RawTransaction(Struct, rename="camel", gc=False):
         return [*self.message().account_keys, *loaded.writable, *loaded.readonly]
 
 
-class Row(NamedTuple):
-    """One event as chain_events keeps it. `market` is the id on chain in hex, `data` JSON."""
+class Row(Struct, gc=False):
+    """One event as chain_events keeps it. `market` is the id on chain in hex, `data` JSON.
+
+    `trade` is the event itself where it is one: it is summed before it is kept.
+    """
 
     signature: str
     ordinal: int
@@ -106,9 +110,15 @@ class Row(NamedTuple):
     market: str | None
     wallet: str | None
     data: str
+    trade: Trade | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What an event is kept under, once."""
+        return self.signature, self.ordinal
 
 
-class Transaction(NamedTuple):
+class Transaction(Struct):
     """What a transaction holds for us. Without its place in the block it is not complete."""
 
     signature: str
@@ -229,7 +239,10 @@ def _row(signature: str, slot: int, place: int, time_s: int, found: Found) -> Ro
     market = None if shape.market_at is None else values[shape.market_at]
     wallet = None if shape.actor_at is None else values[shape.actor_at]
     data = msgspec.json.encode(shape.fields(*values)).decode()
-    return Row(signature, found.ordinal, slot, place, time_s, shape.name, market, wallet, data)
+    trade = found.event if isinstance(found.event, Trade) else None
+    return Row(
+        signature, found.ordinal, slot, place, time_s, shape.name, market, wallet, data, trade
+    )
 
 
 class _Shape(NamedTuple):
