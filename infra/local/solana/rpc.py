@@ -27,6 +27,9 @@ SLOTS_IN_EPOCH = 432_000
 RENT_EPOCH = 18_446_744_073_709_551_615
 PARSE_ERROR, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS = -32700, -32600, -32601, -32602
 PREFLIGHT_FAILED, BAD_SIGNATURE, NO_BLOCK, NO_VERSION = -32002, -32003, -32004, -32015
+BEHIND = -32016
+# Whose options may hold `minContextSlot`, of those that clients ask with one.
+AS_OF_A_SLOT = frozenset({"getAccountInfo", "getMultipleAccounts", "getSignaturesForAddress"})
 PRIORITY_LEVELS = {
     "min": 0.0,
     "low": 1_000.0,
@@ -128,7 +131,16 @@ class Rpc:
             raise RpcError(NO_METHOD, "Method not found")
         self._chain.settle()
         self._chain.asked = method
-        return self._methods[method](Params(params))
+        asked = Params(params)
+        if method in AS_OF_A_SLOT:
+            self._refuse_when_behind(asked)
+        return self._methods[method](asked)
+
+    def _refuse_when_behind(self, params: Params) -> None:
+        slot = self._chain.seen(params.commitment())
+        if slot < params.options.get("minContextSlot", 0):
+            message = "Minimum context slot has not been reached"
+            raise RpcError(BEHIND, message, {"contextSlot": slot})
 
     def _with_context(self, value: Any, commitment: Commitment) -> dict[str, Any]:  # noqa: ANN401
         slot = self._chain.seen(commitment)

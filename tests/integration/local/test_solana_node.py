@@ -348,8 +348,13 @@ def test_a_node_that_lags(sound: Cluster) -> None:
     assert sound.rpc("getSlot", PROCESSED) == slot - 10
     assert sound.balance(to) == 0
     assert status(sound, signature) is None
+    least = PROCESSED | {"minContextSlot": slot}
+    with pytest.raises(RpcFailureError, match="-32016") as refused:
+        sound.rpc("getAccountInfo", str(to), least)
+    assert refused.value.data == {"contextSlot": slot - 10}
     sound.advance_slots(10)
     assert sound.balance(to) == SOL
+    assert sound.value("getAccountInfo", str(to), least)["lamports"] == SOL
 
 
 def test_transactions_that_are_dropped_or_late(sound: Cluster) -> None:

@@ -233,6 +233,28 @@ def test_a_node_that_stops_answering_loses_nothing_that_it_told(
     assert _indexed(platform) == {newest, *older}
 
 
+def _behind(cluster: Cluster, *methods: str, slots: int = 200) -> None:
+    """These are answered by a node that has not seen the last slots."""
+    cluster.control("faults", lag_slots=slots, lag_methods=methods)
+
+
+def test_what_a_node_behind_does_not_list_is_no_discrepancy(
+    platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = cluster.active_market(alice)
+    cluster.advance_slots(40)
+    reconcile(platform)
+    cluster.buy(alice, address, SOL)
+    cluster.advance_slots(40)
+    monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0)
+    _behind(cluster, "getSignaturesForAddress", slots=1_000)
+    reconcile(platform, "partial")
+    assert rows(platform, "select from discrepancies") == []
+    cluster.control("faults")
+    assert reconcile(platform)["discrepancies"] == 0
+    agrees(platform, cluster, address)
+
+
 def test_a_block_is_asked_for_where_there_are_events(
     platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
