@@ -40,7 +40,8 @@ def mentions(
 ) -> list[Mention]:
     """Transactions that name an address, newest first, at most a thousand.
 
-    Those older than `before` and newer than `until`, both excluded.
+    Those older than `before` and newer than `until`, both excluded. To a node that does not know
+    `before` nothing is older: `least_slot` must not be below its slot.
 
     Raises:
         SolanaError: the node did not answer, or not as a node does.

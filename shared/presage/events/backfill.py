@@ -112,7 +112,8 @@ def catch_up(run: Run, walk: Walk, *, least_slot: int = 0) -> Walk | None:
             programme,
             before=before,
             until=last.signature if last else None,
-            least_slot=least_slot,
+            # To a node that does not know `before` yet, the history would end there.
+            least_slot=max(least_slot, newest.slot if newest else 0),
         )
         newest = newest or (Mark(page[0].slot, page[0].signature) if page else last)
         # A node that has forgotten the mark would go on to the beginning.

@@ -13,7 +13,7 @@ from solders.system_program import TransferParams, transfer
 from infra.local.feed import FeedServer
 from infra.local.stack import PROGRAM_ID
 from infra.reindex import reindex
-from presage.adapters import solana_rpc
+from presage.adapters import solana_history, solana_rpc
 from presage.chain.accounts import UserPosition, encode_account
 from presage.chain.programme import position_address
 from presage.events import backfill
@@ -236,6 +236,32 @@ def test_a_node_that_stops_answering_loses_nothing_that_it_told(
 def _behind(cluster: Cluster, *methods: str, slots: int = 200) -> None:
     """These are answered by a node that has not seen the last slots."""
     cluster.control("faults", lag_slots=slots, lag_methods=methods)
+
+
+def test_a_history_ends_where_it_ends_and_not_where_a_node_is_behind(
+    platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node to which a page's last transaction is unknown answers that nothing is older."""
+    address = cluster.active_market(alice)
+    cluster.advance_slots(40)
+    wanted = _signatures(cluster, address)
+    monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0)
+    for module in (backfill, solana_history):
+        monkeypatch.setattr(module, "MAX_SIGNATURES", 2)
+
+    def change(method: str, params: list[Any], answer: Answer) -> Answer:
+        if method == "getSignaturesForAddress" and "before" not in params[1]:
+            _behind(cluster, method)
+        return answer
+
+    with FeedServer(OtherNode(cluster, change)) as node:
+        monkeypatch.setenv("SOLANA_RPC_URL", node.url)
+        reconcile(platform, "partial")
+    assert _indexed(platform) == {*wanted[:2]}
+    cluster.control("faults")
+    monkeypatch.setenv("SOLANA_RPC_URL", cluster.url)
+    reconcile(platform)
+    assert _indexed(platform) == {*wanted}
 
 
 def test_what_a_node_behind_does_not_list_is_no_discrepancy(
