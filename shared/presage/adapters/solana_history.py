@@ -1,7 +1,8 @@
 """What happened on Solana and what accounts hold, by its JSON-RPC: final things only.
 
-Source: https://solana.com/docs/rpc/http. A node may be behind another one: `least_slot` asks for
-one that is not.
+Source: https://solana.com/docs/rpc/http. A node may be behind another one: where there is a
+`least_slot`, one that has not seen it is refused; a transaction or a block that it has not seen it
+does not show.
 """
 
 import base64
@@ -93,15 +94,15 @@ def order_of(slot: int) -> dict[str, int]:
         raise SolanaError from None
 
 
-def accounts(addresses: Sequence[str], *, owner: str) -> Accounts:
-    """Up to a hundred accounts of a programme at one moment.
+def accounts(addresses: Sequence[str], *, owner: str, least_slot: int = 0) -> Accounts:
+    """Up to a hundred accounts of a programme at one moment, not before `least_slot`.
 
     One that another programme owns is none: there anybody may write what looks like ours.
 
     Raises:
         SolanaError: the node did not answer, or not as a node does.
     """
-    options = {"commitment": _FINAL, "encoding": "base64"}
+    options = {"commitment": _FINAL, "encoding": "base64", "minContextSlot": least_slot}
     found = rpc("getMultipleAccounts", [list(addresses), options])
     try:
         data = [

@@ -222,7 +222,7 @@ def _observed_positions(run: Run, raw: RawTransaction) -> list[Transaction]:
     found = [
         one
         for addresses in batched(named, MAX_ACCOUNTS, strict=False)
-        for one in _positions_at(addresses, ours.programme)
+        for one in _positions_at(addresses, ours.programme, raw.slot)
     ]
     if not found:
         return []
@@ -249,13 +249,15 @@ def _observed_positions(run: Run, raw: RawTransaction) -> list[Transaction]:
     return made
 
 
-def _positions_at(addresses: Sequence[str], owner: str) -> Iterator[tuple[int, UserPosition]]:
+def _positions_at(
+    addresses: Sequence[str], owner: str, least_slot: int
+) -> Iterator[tuple[int, UserPosition]]:
     """The positions among some accounts, and the slot in which they were so.
 
     Whoever calls the programme may hand any account along: a position is one by its owner and by
     the place that is derived from what it says, and not by its bytes.
     """
-    held = solana_history.accounts(addresses, owner=owner)
+    held = solana_history.accounts(addresses, owner=owner, least_slot=least_slot)
     for address, data in zip(addresses, held.data, strict=True):
         with contextlib.suppress(DecodeError):  # of another kind, or gone
             one = decode_account(UserPosition, data or b"")

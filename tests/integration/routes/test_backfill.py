@@ -281,6 +281,25 @@ def test_what_a_node_behind_does_not_list_is_no_discrepancy(
     agrees(platform, cluster, address)
 
 
+def test_a_look_from_before_a_hidden_trade_does_not_tell_it(
+    platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = cluster.active_market(alice)
+    cluster.buy(alice, address, SOL)
+    cluster.advance_slots(100)
+    hidden = cluster.buy(alice, address, SOL // 2, outcome=False)
+    cluster.advance_slots(40)
+    monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0)
+    _behind(cluster, "getMultipleAccounts", slots=50)
+    with FeedServer(OtherNode(cluster, cutting(hidden))) as node:
+        monkeypatch.setenv("SOLANA_RPC_URL", node.url)
+        assert reconcile(platform)["whole"] == 0
+        assert rows(platform, "select attempts from chain_incomplete") == [(1,)]
+        cluster.control("faults")
+        assert reconcile(platform)["whole"] == 1
+    _hold_what_they_hold(platform, cluster, address, alice)
+
+
 def test_a_block_is_asked_for_where_there_are_events(
     platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
