@@ -806,7 +806,8 @@ CREATE FUNCTION public.chain_facts(p_event_type text, p_data jsonb, p_order bigi
                 'final_outcome', p_data -> 'final_outcome',
                 'base_yes', p_data -> 'shares_yes',
                 'base_no', p_data -> 'shares_no',
-                'base_order', p_order)
+                'base_order', p_order,
+                'base_since', t.at)
         else '{}'
     end
     from (
@@ -4367,7 +4368,16 @@ begin
         shares_no = n.base_no + t.no
     from public.chain_market_facts(p_markets, 9223372036854775807) as f
     cross join lateral jsonb_populate_record(null::public.chain_markets, f.facts) as n
-    cross join lateral public.chain_shares_traded(f.market, n.base_order, '-infinity') as t
+    join public.chain_markets as c on c.market = f.market
+    cross join lateral (
+        select c.shares_yes - c.base_yes as yes, c.shares_no - c.base_no as no
+        where n.base_order = c.base_order
+        union all
+        select s.yes, s.no
+        from public.chain_shares_traded(f.market, n.base_order,
+            coalesce((f.facts ->> 'base_since')::timestamptz, '-infinity')) as s
+        where n.base_order <> c.base_order
+    ) as t
     where m.market = f.market and n.base_order is not null
       and (m.base_yes, m.base_no, m.base_order)
           is distinct from (n.base_yes, n.base_no, n.base_order);
@@ -4456,12 +4466,13 @@ CREATE FUNCTION public.project_observed_positions(p_rows public.chain_events[]) 
     from (
         select distinct on (r.market, r.wallet) r.market, r.wallet,
             (r.data ->> 'shares_yes')::numeric as yes, (r.data ->> 'shares_no')::numeric as no,
-            array[r.slot, r.tx_index, r.ordinal] as place
+            array[r.slot, r.tx_index, r.ordinal] as place, r.block_time
         from unnest(p_rows) as r
         where r.event_type = 'PositionObserved'
         order by r.market, r.wallet, r.slot desc, r.tx_index desc
     ) as o
-    cross join lateral public.wallet_shares_traded(o.market, o.wallet, o.place) as t
+    cross join lateral public.wallet_shares_traded(
+        o.market, o.wallet, o.place, o.block_time) as t
     on conflict (market, wallet) do update
     set shares_yes = excluded.shares_yes,
         shares_no = excluded.shares_no,
@@ -6286,13 +6297,14 @@ CREATE FUNCTION public.wallet_of(p_user_id uuid) RETURNS text
     select u.address from public.users u where u.id = p_user_id
 $$;
 
-CREATE FUNCTION public.wallet_shares_traded(p_market text, p_wallet text, p_after bigint[]) RETURNS TABLE(yes numeric, no numeric)
+CREATE FUNCTION public.wallet_shares_traded(p_market text, p_wallet text, p_after bigint[], p_since timestamp with time zone) RETURNS TABLE(yes numeric, no numeric)
     LANGUAGE sql STABLE
     SET search_path TO ''
     AS $$
     select coalesce(sum(t.shares_yes), 0), coalesce(sum(t.shares_no), 0)
     from public.chain_trades as t
     where t.wallet = p_wallet collate "C" and t.market = p_market collate "C" and t.place > p_after
+      and t.traded_at >= p_since
 $$;
 
 CREATE FUNCTION public.why_not_trading(p_venue text, p_state text, p_trading_status text, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_post_only boolean, p_now timestamp with time zone) RETURNS text
@@ -9038,7 +9050,7 @@ GRANT ALL ON FUNCTION public.wallet_of(p_user_id uuid) TO presage_api;
 GRANT ALL ON FUNCTION public.wallet_of(p_user_id uuid) TO presage_admin;
 GRANT ALL ON FUNCTION public.wallet_of(p_user_id uuid) TO presage_worker;
 
-REVOKE ALL ON FUNCTION public.wallet_shares_traded(p_market text, p_wallet text, p_after bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.wallet_shares_traded(p_market text, p_wallet text, p_after bigint[], p_since timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.why_not_trading(p_venue text, p_state text, p_trading_status text, p_opens_at timestamp with time zone, p_closes_at timestamp with time zone, p_post_only boolean, p_now timestamp with time zone) FROM PUBLIC;
 

@@ -1,7 +1,8 @@
 -- Why: what one event says of its market, by the columns of chain_markets: the projection is the
 -- latest word on each in chain order. `aggregate_dispute_votes` ends a dispute: the proposed outcome
 -- is open again, or the market is final without an outcome. Recorded votes do not approve a proposal.
--- What an account held says it by the columns' names; its shares hold every trade before.
+-- What an account held says it by the columns' names; its shares hold every trade before, and no
+-- trade after is before base_since.
 create or replace function public.chain_facts(p_event_type text, p_data jsonb, p_order bigint[])
 returns jsonb
 language sql stable set search_path = ''
@@ -42,7 +43,8 @@ as $$
                 'final_outcome', p_data -> 'final_outcome',
                 'base_yes', p_data -> 'shares_yes',
                 'base_no', p_data -> 'shares_no',
-                'base_order', p_order)
+                'base_order', p_order,
+                'base_since', t.at)
         else '{}'
     end
     from (

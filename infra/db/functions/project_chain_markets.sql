@@ -1,5 +1,6 @@
 -- Why: sets what is not a sum to the latest word of each market's events. Shares begin anew only
--- where what they begin from has changed.
+-- where what they begin from has changed, and trades are added up again only where its place has: they
+-- are those since an account was looked at, and not all that there ever were.
 create or replace function public.project_chain_markets(p_markets text[]) returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -39,7 +40,16 @@ begin
         shares_no = n.base_no + t.no
     from public.chain_market_facts(p_markets, 9223372036854775807) as f
     cross join lateral jsonb_populate_record(null::public.chain_markets, f.facts) as n
-    cross join lateral public.chain_shares_traded(f.market, n.base_order, '-infinity') as t
+    join public.chain_markets as c on c.market = f.market
+    cross join lateral (
+        select c.shares_yes - c.base_yes as yes, c.shares_no - c.base_no as no
+        where n.base_order = c.base_order
+        union all
+        select s.yes, s.no
+        from public.chain_shares_traded(f.market, n.base_order,
+            coalesce((f.facts ->> 'base_since')::timestamptz, '-infinity')) as s
+        where n.base_order <> c.base_order
+    ) as t
     where m.market = f.market and n.base_order is not null
       and (m.base_yes, m.base_no, m.base_order)
           is distinct from (n.base_yes, n.base_no, n.base_order);

@@ -1,5 +1,6 @@
 -- Why: where a wallet's own account was looked at, its shares are what that held and every trade
--- since; what the logs of a trade before were cut off of is in it. The latest look counts.
+-- since; what the logs of a trade before were cut off of is in it. The latest look counts. Its event
+-- is of a time that no later trade is before.
 create or replace function public.project_observed_positions(p_rows public.chain_events[])
 returns void
 language sql volatile set search_path = ''
@@ -9,12 +10,13 @@ as $$
     from (
         select distinct on (r.market, r.wallet) r.market, r.wallet,
             (r.data ->> 'shares_yes')::numeric as yes, (r.data ->> 'shares_no')::numeric as no,
-            array[r.slot, r.tx_index, r.ordinal] as place
+            array[r.slot, r.tx_index, r.ordinal] as place, r.block_time
         from unnest(p_rows) as r
         where r.event_type = 'PositionObserved'
         order by r.market, r.wallet, r.slot desc, r.tx_index desc
     ) as o
-    cross join lateral public.wallet_shares_traded(o.market, o.wallet, o.place) as t
+    cross join lateral public.wallet_shares_traded(
+        o.market, o.wallet, o.place, o.block_time) as t
     on conflict (market, wallet) do update
     set shares_yes = excluded.shares_yes,
         shares_no = excluded.shares_no,

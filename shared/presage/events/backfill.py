@@ -7,7 +7,7 @@ moves once its end is reached, and a run that stops halfway loses nothing: what 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ import orjson
 from msgspec.structs import replace
 from solders.pubkey import Pubkey
 
-from presage import config, metrics
+from presage import clock, config, metrics
 from presage.adapters import solana_history
 from presage.adapters.solana_history import MAX_ACCOUNTS, MAX_SIGNATURES, Mention
 from presage.adapters.solana_rpc import RefusedError
@@ -25,7 +25,7 @@ from presage.chain.programme import position_address
 from presage.db import connection
 from presage.db.connection import Statement
 from presage.db.queries import beside
-from presage.errors import SolanaError, UpstreamError
+from presage.errors import PresageError, SolanaError, UnavailableError, UpstreamError
 from presage.events.indexing import RECONCILIATION, Batch, Malformed, index
 from presage.events.transactions import (
     MAX_INDEX,
@@ -69,6 +69,7 @@ class _Waiting:
 class _At:
     address: str
     market: str
+    as_of: datetime | None
 
 
 @dataclass(frozen=True)
@@ -149,10 +150,9 @@ def fetch_again(run: Run) -> int:
             run.fail("rpc", error)
             break
         if batch is not None:
-            _settle(run, row, batch)
-            settled += 1
+            settled += _settle(run, row, batch)
         elif not run.out_of_time:
-            _put_off(run, row)
+            _put_off(run, row, SolanaError("The node does not show this transaction."))
     return settled
 
 
@@ -173,27 +173,32 @@ def _told_at_last(run: Run, reader: "_Reader", row: _Incomplete) -> Batch | None
     return Batch(kept, found.batch.malformed)
 
 
-def _settle(run: Run, row: _Incomplete, batch: Batch) -> None:
+def _settle(run: Run, row: _Incomplete, batch: Batch) -> bool:
+    """Keep what there is of it; False when that takes the database too long, now or for good."""
     letter = {"workflow": RECONCILIATION, "item": _item(row), "now": run.call.now}
-    index(
-        run.call,
-        batch,
-        (_queries["drop_incomplete"], None, {"signature": row.signature}),
-        (_queries["resolve_letter"], None, letter),
-    )
+    try:
+        index(
+            run.call,
+            batch,
+            (_queries["drop_incomplete"], None, {"signature": row.signature}),
+            (_queries["resolve_letter"], None, letter),
+        )
+    except UnavailableError as error:
+        _put_off(run, row, error)
+        return False
+    return True
 
 
-def _put_off(run: Run, row: _Incomplete) -> None:
+def _put_off(run: Run, row: _Incomplete, error: PresageError) -> None:
     """Wait for longer each time, and then as a dead letter."""
-    hidden = SolanaError("The node does not show this transaction.")
     if row.is_letter:
-        run.fail(_item(row), hidden)
+        run.fail(_item(row), error)
     elif row.attempts + 1 < MAX_ATTEMPTS:
         wait = timedelta(seconds=PUT_OFF_S * 2**row.attempts)
         later = {"signature": row.signature, "next_attempt_at": run.call.now + wait}
         connection.run(run.call, [(_queries["put_off_incomplete"], None, later)])
     else:
-        letter = {"item": _item(row), "error": str(hidden), "payload": {"slot": row.slot}}
+        letter = {"item": _item(row), "error": str(error), "payload": {"slot": row.slot}}
         kept = {"letters": orjson.dumps([letter]).decode(), "workflow": RECONCILIATION}
         statements: list[Statement[Any]] = [
             (_queries["keep_malformed"], None, kept | {"now": run.call.now}),
@@ -213,7 +218,10 @@ def measure_incomplete(run: Run) -> None:
 
 
 def _observed_positions(run: Run, raw: RawTransaction) -> list[Transaction]:
-    """What the positions that a transaction of ours names hold, as events of their own."""
+    """What the positions that a transaction of ours names hold, as events of their own.
+
+    At the time of what was last indexed: no trade after it is of an earlier one.
+    """
     ours = watched()
     try:
         named = sorted(accounts_of(raw, ours.programme) - {ours.programme})
@@ -226,10 +234,13 @@ def _observed_positions(run: Run, raw: RawTransaction) -> list[Transaction]:
     ]
     if not found:
         return []
-    addresses = {"addresses": [str(Pubkey(one.market)) for _, one in found]}
-    rows = connection.fetch_all(run.call, _queries["find_markets_at"], _At, addresses)
+    asked = {
+        "addresses": [str(Pubkey(one.market)) for _, one in found],
+        "slot": min(slot for slot, _ in found),
+    }
+    rows = connection.fetch_all(run.call, _queries["find_markets_at"], _At, asked)
     markets = {row.address: row.market for row in rows}
-    time_s = raw.block_time
+    time_s = max([raw.block_time, *(clock.to_ms(row.as_of) // 1000 for row in rows if row.as_of)])
     made = []
     for slot, one in found:
         market, wallet = markets.get(str(Pubkey(one.market))), str(Pubkey(one.user))

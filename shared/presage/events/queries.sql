@@ -180,8 +180,14 @@ limit %(limit)s;
 select count(*)::integer as waiting from public.chain_incomplete;
 
 -- name: find_markets_at
--- Markets by where their accounts are.
-select address, market from public.chain_addresses where address = any (%(addresses)s::text[]);
+-- Markets by where their accounts are, and the time of the last event by a slot.
+select a.address, a.market, (
+    select e.block_time from public.chain_events as e
+    where e.slot <= %(slot)s and e.event_type not in ('MarketObserved', 'ConfigObserved')
+    order by e.block_time desc, e.slot desc, e.tx_index desc, e.ordinal desc
+    limit 1) as as_of
+from public.chain_addresses as a
+where a.address = any (%(addresses)s::text[]);
 
 -- name: drop_incomplete
 -- A transaction has been fetched again, or for the last time.

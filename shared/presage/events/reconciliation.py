@@ -27,7 +27,7 @@ from presage.chain.programme import MarketState
 from presage.db import connection
 from presage.db.connection import Statement
 from presage.db.queries import beside
-from presage.errors import UpstreamError
+from presage.errors import UnavailableError, UpstreamError
 from presage.events.backfill import Walk, catch_up, fetch_again, measure_incomplete
 from presage.events.indexing import RECONCILIATION, Batch, index, read_delivery
 from presage.events.transactions import MAX_INDEX, Row, Transaction
@@ -191,8 +191,8 @@ def _compare_config(run: Run) -> int:
     # What no event has said is learned and not mended.
     if differing or theirs.keys() - ours.keys():
         found = _Found(CONFIG, None, "ConfigObserved", theirs, differing, None)
-        _take(run, held.slot, [found])
-    return len(differing)
+        return _take(run, held.slot, found)
+    return 0
 
 
 def _compare_markets(run: Run, live: list[_Live]) -> int | None:
@@ -217,10 +217,7 @@ def _compare_markets(run: Run, live: list[_Live]) -> int | None:
             observed = {} if data is None else _observed(decode_account(MarketAccount, data))
             kind = "MarketObserved"
             found.append(_Found(one.market, ours.market_id, kind, observed, differing, ours.as_of))
-    found = _untold(run, found)
-    if found:
-        _take(run, held.slot, found)
-    return sum(len(one.differing) for one in found)
+    return sum(_take(run, held.slot, one) for one in _untold(run, found))
 
 
 def _untold(run: Run, found: list[_Found]) -> list[_Found]:
@@ -293,37 +290,40 @@ def _moment(unix_s: int) -> str | None:
     return clock.from_ms(1000 * unix_s).isoformat() if unix_s > 0 else None
 
 
-def _take(run: Run, slot: int, found: list[_Found]) -> None:
-    """Keep the accounts' word and where it differed, and tell, in one transaction."""
+def _take(run: Run, slot: int, one: _Found) -> int:
+    """Keep an account's word and where it differed, and tell, in one transaction.
+
+    How many fields differed. Where that takes the database too long it fails alone.
+    """
+    market_id = str(one.market_id) if one.market_id else None
     told = [
         {
-            "market_id": str(one.market_id) if one.market_id else None,
+            "market_id": market_id,
             "subject": one.subject,
             "field": name,
             "ours": str(ours),
             "theirs": str(theirs),
         }
-        for one in found
         for name, (ours, theirs) in one.differing.items()
     ]
     statements: list[Statement[Any]] = []
     if told:
-        metrics.count("Discrepancies", len(told))
         kept = {"found": orjson.dumps(told).decode(), "slot": slot, "now": run.call.now}
-        statements.append((_queries["keep_discrepancies"], None, kept))
-    statements += [
-        alerts.statement(
-            run.call,
-            "state_discrepancy",
-            {"subject": one.subject, "marketId": str(one.market_id), "fields": [*one.differing]},
-            one.subject,
-        )
-        for one in found
-        if one.differing
-    ]
-    rows = [_row(run, slot, one) for one in found if one.observed]
+        data = {"subject": one.subject, "marketId": str(one.market_id), "fields": [*one.differing]}
+        statements = [
+            (_queries["keep_discrepancies"], None, kept),
+            alerts.statement(run.call, "state_discrepancy", data, one.subject),
+        ]
+    rows = [_row(run, slot, one)] if one.observed else []
     made = [Transaction(row.signature, slot, row.block_time_s, [row]) for row in rows]
-    index(run.call, Batch(made), *statements)
+    try:
+        index(run.call, Batch(made), *statements)
+    except UnavailableError as error:
+        run.fail(CONFIG if one.subject == CONFIG else f"market:{one.subject}", error)
+        return 0
+    if told:
+        metrics.count("Discrepancies", len(told))
+    return len(told)
 
 
 def _row(run: Run, slot: int, one: _Found) -> Row:

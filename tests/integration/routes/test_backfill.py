@@ -36,11 +36,11 @@ from tests.integration.routes.following import (
 )
 
 
-def cutting(signature: str) -> Change:
-    """The chain itself has not kept all of a transaction's logs."""
+def cutting(*signatures: str) -> Change:
+    """The chain itself has not kept all of these transactions' logs."""
 
     def change(method: str, params: list[Any], answer: Answer) -> Answer:
-        if method == "getTransaction" and params[0] == signature:
+        if method == "getTransaction" and params[0] in signatures:
             answer["result"] = cut_off(answer["result"])
         return answer
 
@@ -296,6 +296,35 @@ def test_a_look_from_before_a_hidden_trade_does_not_tell_it(
         assert reconcile(platform)["whole"] == 0
         assert rows(platform, "select attempts from chain_incomplete") == [(1,)]
         cluster.control("faults")
+        assert reconcile(platform)["whole"] == 1
+    _hold_what_they_hold(platform, cluster, address, alice)
+
+
+def test_what_takes_the_database_too_long_fails_alone(
+    platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or reconciliation would stand still at it: what is due first is due first again."""
+    address, bob = cluster.active_market(alice), cluster.wallet()
+    for wallet in (alice, bob):
+        cluster.buy(wallet, address, SOL)
+    cluster.advance_slots(40)
+    reconcile(platform)
+    hidden = {wallet: cluster.buy(wallet, address, SOL // 2) for wallet in (alice, bob)}
+    cluster.advance_slots(40)
+    monkeypatch.setenv("WORKER_STATEMENT_TIMEOUT_MS", "500")
+    with (
+        FeedServer(OtherNode(cluster, cutting(*hidden.values()))) as node,
+        platform.database.connect() as owner,
+    ):
+        monkeypatch.setenv("SOLANA_RPC_URL", node.url)
+        with owner.transaction():
+            held = "select from chain_positions where wallet = %s for update"
+            owner.execute(held, (str(alice.pubkey()),))
+            counts = reconcile(platform)
+        assert (counts["whole"], counts["markets"]) == (1, 1)
+        kept = rows(platform, "select signature, attempts from chain_incomplete")
+        assert kept == [(hidden[alice], 1)]
+        _hold_what_they_hold(platform, cluster, address, bob)
         assert reconcile(platform)["whole"] == 1
     _hold_what_they_hold(platform, cluster, address, alice)
 

@@ -24,6 +24,27 @@ with moved as (
 insert into chain_markets (market, market_id, address) select id::text, id, id::text from moved
 """
 
+TRADES = 40_000
+TRADED = """
+insert into chain_events (signature, ordinal, slot, tx_index, block_time, event_type, market,
+    wallet, data, received_at)
+select n::text, 0, n, 0, %(began)s::timestamptz + n * interval '1 second', 'SharesBought', 'm',
+    'maker', '{"outcome": true, "shares": 1, "cost": 1, "new_price_yes": 1}', %(began)s
+from generate_series(1, %(trades)s) as n
+"""
+LOOKED = """
+insert into chain_events (signature, ordinal, slot, tx_index, block_time, event_type, market,
+    wallet, data, received_at)
+values ('observed:' || %(kind)s, 0, %(slot)s, 2147483647, %(at)s, %(kind)s, 'm', 'maker',
+    jsonb_build_object('timestamp', extract(epoch from %(at)s::timestamptz)::bigint,
+        'state', 'ACTIVE', 'shares_yes', 1000, 'shares_no', 0), %(at)s)
+"""
+OF_MARKETS = "select project_chain_markets('{m}')"
+OF_POSITIONS = """
+select project_observed_positions(array(
+    select e::chain_events from chain_events as e where e.event_type = 'PositionObserved'))
+"""
+
 
 def _fill(owner: psycopg.Connection) -> None:
     """Markets on Solana that are due again, among many that were sent and are final."""
@@ -72,6 +93,30 @@ def test_a_market_without_a_new_vote_is_not_counted(platform: Platform) -> None:
     vote(markets[0])
     assert counted() == 1
     assert platform.deliver("vote_aggregation").data["counts"]["counted"] == 1
+
+
+def test_what_an_account_told_is_counted_from_there_on(platform: Platform) -> None:
+    """The indexer's lock is held meanwhile, and a market maker trades all day."""
+    looked = clock.now() + timedelta(seconds=TRADES - 10)
+    looks = ("MarketObserved", "PositionObserved")
+    with platform.database.connect() as owner:
+        owner.execute(TRADED.encode(), {"trades": TRADES, "began": clock.now()})
+        owner.execute("insert into chain_addresses values ('m', gen_random_uuid(), 'at')")
+        owner.execute(
+            "insert into chain_markets (market, market_id, address, shares_yes)"
+            " select market, market_id, address, 7 from chain_addresses"
+        )
+        owner.execute("insert into chain_positions (market, wallet) values ('m', 'maker')")
+        for kind in looks:
+            owner.execute(LOOKED.encode(), {"kind": kind, "slot": TRADES - 10, "at": looked})
+        owner.execute("vacuum analyze")
+        for asked in (OF_MARKETS, OF_POSITIONS):
+            row = owner.execute(f"explain (analyze, buffers, format json) {asked}".encode())
+            [[[told]]] = row.fetchall()
+            assert told["Plan"]["Shared Hit Blocks"] + told["Plan"]["Shared Read Blocks"] < 1_000
+        for table in ("chain_markets", "chain_positions"):
+            shares = owner.execute(f"select shares_yes from {table}".encode())  # noqa: S608 - ours
+            assert shares.fetchall() == [(1_000 + 10,)]
 
 
 def test_what_was_signed_goes_after_ninety_days(platform: Platform) -> None:

@@ -154,6 +154,28 @@ def test_the_chain_is_right(
     agrees(platform, cluster, address)
 
 
+def test_a_market_that_takes_the_database_too_long_fails_alone(
+    platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = [cluster.active_market(alice) for _ in range(2)]
+    lost = [cluster.buy(alice, one, SOL) for one in addresses]
+    cluster.advance_slots(40)
+    reconcile(platform)
+    for one in lost:
+        lose(platform, one)
+    monkeypatch.setenv("WORKER_STATEMENT_TIMEOUT_MS", "500")
+    with platform.database.connect() as owner, owner.transaction():
+        held = "select market from chain_markets where address = %s for update"
+        [(market_id,)] = owner.execute(held, (str(addresses[0]),)).fetchall()
+        assert reconcile(platform, "partial")["discrepancies"] == 1
+    agrees(platform, cluster, addresses[1])
+    left = "select item, status from dead_letters"
+    assert rows(platform, left) == [(f"market:{market_id}", "pending")]
+    assert reconcile(platform)["discrepancies"] == 1
+    agrees(platform, cluster, addresses[0])
+    assert rows(platform, left) == [(f"market:{market_id}", "resolved")]
+
+
 def test_what_holds_for_every_market_is_compared_too(
     platform: Platform, cluster: Cluster, admin: Wallet
 ) -> None:
