@@ -4311,6 +4311,8 @@ CREATE FUNCTION public.project_chain_config() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
+declare
+    v_window_s integer := public.chain_window_s();
 begin
     delete from public.chain_config;
     insert into public.chain_config
@@ -4320,11 +4322,15 @@ begin
     ) as t
     cross join lateral jsonb_populate_record(null::public.chain_config, t.facts) as c
     where t.facts is not null;
+    if public.chain_window_s() = v_window_s then
+        return;
+    end if;
+    v_window_s := public.chain_window_s();
     update public.markets as k
-    set dispute_window_s = public.chain_window_s(),
-        claims_available_at = k.proposed_at + make_interval(secs => public.chain_window_s())
+    set dispute_window_s = v_window_s,
+        claims_available_at = k.proposed_at + make_interval(secs => v_window_s)
     where k.venue = 'solana' and k.last_state_change_tx is not null
-      and k.dispute_window_s <> public.chain_window_s();
+      and k.dispute_window_s <> v_window_s;
 end;
 $$;
 

@@ -5,7 +5,9 @@ from datetime import timedelta
 import psycopg
 
 from infra.bench.due_markets import add_markets
+from infra.local.deliveries import GENESIS_S, of_events
 from presage import clock
+from presage.chain.events import ConfigUpdated, ProtocolPauseStatusChanged
 from tests.harness import Platform
 from tests.plans import nodes, plan, scanned
 
@@ -117,6 +119,23 @@ def test_what_an_account_told_is_counted_from_there_on(platform: Platform) -> No
         for table in ("chain_markets", "chain_positions"):
             shares = owner.execute(f"select shares_yes from {table}".encode())  # noqa: S608 - ours
             assert shares.fetchall() == [(1_000 + 10,)]
+
+
+def test_a_pause_of_the_programme_looks_at_no_market(platform: Platform) -> None:
+    scans = "select seq_scan + idx_scan from pg_stat_xact_user_tables where relname = 'markets'"
+    looked = []
+    for event in (
+        ProtocolPauseStatusChanged(True, bytes(32), GENESIS_S),  # noqa: FBT003 - the programme's
+        ConfigUpdated(300, 200, 500, 7000, 6000, 86_400, 432_000, GENESIS_S),
+    ):
+        platform.index(of_events(event, name=str(event)))
+        with platform.database.connect() as owner, owner.transaction():
+            # As when it is indexed, but where the counts of one transaction can be read.
+            owner.execute("delete from chain_config where %s", (type(event) is ConfigUpdated,))
+            owner.execute("select project_chain_config()")
+            looked += owner.execute(scans).fetchall()
+    assert looked[0] == (0,)
+    assert looked[1] > (0,)
 
 
 def test_what_was_signed_goes_after_ninety_days(platform: Platform) -> None:
