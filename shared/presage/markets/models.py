@@ -37,6 +37,8 @@ def _slug(value: str) -> str:
         raise ValueError("may hold lower-case letters, digits and single hyphens")
     if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value):
         raise ValueError("may not look like an id")
+    if re.fullmatch(r"solana-[0-9a-f]{64}", value):
+        raise ValueError("may not be that of a market that begins on Solana")
     return value
 
 

@@ -187,6 +187,7 @@ def test_a_cancelled_market_is_over(platform: Platform, admin: Wallet, alice: Wa
         ({"marketType": "scalar"}, "marketType"),
         ({"tickSize": 0.003}, "tickSize"),
         ({"slug": "Not A Slug"}, "slug"),
+        ({"slug": f"solana-{'a1' * 32}"}, "slug"),
         ({"disputeWindowS": 1}, "disputeWindowS"),
         ({"tags": ["x"] * 21}, "tags"),
         ({"imageUrl": "javascript:alert(1)"}, "imageUrl"),
