@@ -32,6 +32,7 @@ from presage.events.backfill import Walk, catch_up, fetch_again, measure_incompl
 from presage.events.indexing import RECONCILIATION, Batch, index, read_delivery
 from presage.events.transactions import MAX_INDEX, Row, Transaction
 from presage.ops import alerts
+from presage.workflows import runs
 from presage.workflows.run import Outcome, Run
 
 MALFORMED_PER_RUN = 1_000
@@ -93,7 +94,8 @@ class _Found:
 def event_reconciliation(run: Run) -> Outcome:
     """Fetch what was missed, compare every live market with its account, and mend.
 
-    Nothing to do without a cluster. When the RPC fails, the rest waits for the next run.
+    Nothing to do without a cluster, or while an earlier slot's slices are still at it. When the RPC
+    fails, the rest waits for the next run.
     """
     run.untried |= _WHOLE | _ONE_BY_ONE
     if not (solana_rpc.is_configured() and config.get("ZMART_PROGRAM_ID")):
@@ -101,6 +103,9 @@ def event_reconciliation(run: Run) -> Outcome:
     counts: Counter[str] = Counter()
     if not run.cursor:
         counts["enabled"] = _enable_webhook(run)
+        if runs.earlier_go_on(run):
+            measure_incomplete(run)
+            return Outcome(counts=counts | {"busy": 1})
     try:
         cursor = _reconcile(run, counts)
         run.untried -= _WHOLE

@@ -13,6 +13,17 @@ set status = %(status)s, counts = %(counts)s::jsonb, error = %(error)s,
     next_cursor = %(next_cursor)s::jsonb, finished_at = %(now)s
 where id = %(run_id)s;
 
+-- name: find_earlier_slices
+-- Whether slices of an earlier slot still follow each other: one runs, or the next is about to.
+select exists (
+    select from public.workflow_runs as r
+    where r.name = %(name)s and r.slot < %(slot)s
+      and r.started_at > %(now)s::timestamptz - interval '5 minutes'
+      and (r.status = 'running' and r.lease_until > %(now)s
+           or r.next_cursor is not null
+              and r.finished_at > %(now)s::timestamptz - interval '1 minute')
+) as go_on;
+
 -- name: list_waiting_letters
 -- Items of a workflow that its next run leaves alone: their time has not come, or an admin's has.
 select item

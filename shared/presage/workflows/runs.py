@@ -45,6 +45,11 @@ class _Item:
     item: str
 
 
+@dataclass(frozen=True)
+class _Earlier:
+    go_on: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
     """One delivery of a workflow's message. `part` counts the slices of a long run."""
@@ -88,6 +93,17 @@ def begin(call: Call, delivery: Delivery) -> Claim:
     return Claim(
         claim.run_id, claim.decision, claim.slot, frozenset(letter.item for letter in letters)
     )
+
+
+def earlier_go_on(run: Run) -> bool:
+    """Whether slices of an earlier slot still follow each other, which do what this one would.
+
+    A chain of slices that is longer than a slot is not met by another one then, and none of what it
+    has in its cursor is lost.
+    """
+    told = {"name": run.name, "slot": run.slot, "now": run.call.now}
+    row = connection.fetch_one(run.call, _queries["find_earlier_slices"], _Earlier, told)
+    return row is not None and row.go_on
 
 
 def finish(run: Run, outcome: Outcome) -> Status:

@@ -11,11 +11,14 @@ from solders.keypair import Keypair
 from infra.local.deliveries import GENESIS_S, market, of_events, wallet
 from infra.local.feed import FeedServer
 from infra.reindex import reindex
+from presage import clock
 from presage.chain.accounts import GlobalConfig, MarketAccount
 from presage.chain.events import MarketCreated
 from presage.chain.programme import config_address
 from presage.db.queries import Queries
 from presage.events import reconciliation
+from presage.workflows import run, runs
+from presage.workflows.runs import Delivery
 from tests.cluster import AUTHORITY, HELIUS_API_KEY, SOL, Cluster
 from tests.harness import Platform, Wallet
 from tests.integration.routes.following import (
@@ -305,6 +308,33 @@ def test_what_could_not_be_read_is_read_again(platform: Platform, cluster: Clust
     assert base64.b64decode(letters[1][3]["base64"]) == b'{"slot": "no"}'
     made = rows(platform, "select state from markets where slug like 'solana-%'")
     assert made == [("PROPOSED",)]
+
+
+def test_slices_that_are_still_at_it_are_met_by_no_others(
+    platform: Platform, cluster: Cluster
+) -> None:
+    """However long it takes: each slot would begin a chain of slices, and all fetch the same."""
+    name, call = "event_reconciliation", platform.as_zone("worker")
+    cluster.control("faults", status=503, times=-1)
+    slot = clock.floor_to(call.now, 600)
+    told = Delivery(name=name, slot=slot, part=0, message_id="1", group_run_id=None, attempt=1)
+    claim = runs.begin(call, told)
+
+    def counted(after_s: int, status: str = "completed") -> dict[str, int]:
+        platform.advance(after_s)
+        flush_breakers(platform)
+        body = {"slot": clock.now().isoformat(), "again": True}
+        done = platform.deliver(name, body).data
+        assert done["status"] == status, done
+        return dict(done["counts"])
+
+    busy = {"enabled": 0, "busy": 1}
+    assert counted(1) == busy
+    first = run.Run(id=claim.run_id, name=name, slot=slot, call=call)
+    runs.finish(first, run.Outcome(counts={}, next_cursor={"after": ""}))
+    assert counted(1) == busy
+    # What has not come by then does not come any more.
+    assert "busy" not in counted(60, "partial")
 
 
 def test_what_was_not_tried_is_not_done(
