@@ -170,6 +170,13 @@ METRICS: tuple[Metric, ...] = (
         meaning="transactions that wait to be fetched again",
         panel="Queues",
         statistic="Maximum",
+        # event_reconciliation publishes it every ten minutes, and fetches some thousands in them.
+        alarm=Alarm(
+            name="TransactionsPileUp",
+            meaning="More than a thousand transactions wait to be fetched again",
+            threshold=1_000,
+            period_s=900,
+        ),
     ),
     Metric(name="DeliveriesGivenUp", meaning="messages that QStash gave up", panel="Queues"),
     Metric(

@@ -41,7 +41,7 @@ from presage.events.transactions import (
 from presage.workflows.run import Run
 
 CHUNK = 50
-INCOMPLETE_PER_RUN = 100
+INCOMPLETE_PER_LOOK = 100
 MAX_ATTEMPTS = 3
 PUT_OFF_S = 600
 _queries = beside(__file__)
@@ -131,29 +131,31 @@ def catch_up(run: Run, walk: Walk, *, least_slot: int = 0) -> Walk | None:
     return None
 
 
-def fetch_again(run: Run) -> int:
-    """Fetch transactions once more that were not told whole; how many are settled.
+def fetch_again(run: Run) -> tuple[int, bool]:
+    """Fetch some that were not told whole once more; how many are settled, and if more are due.
 
     What the chain itself has cut off stays so: then the wallets' own accounts tell what they hold,
     and the markets' are compared anyway (see reconciliation.py). One that the node never shows is a
     dead letter in the end, and fetched when that is due. When the RPC fails, the rest waits.
     """
-    params = {"workflow": RECONCILIATION, "now": run.call.now, "limit": INCOMPLETE_PER_RUN}
+    params = {"workflow": RECONCILIATION, "now": run.call.now, "limit": INCOMPLETE_PER_LOOK}
     rows = connection.fetch_all(run.call, _queries["list_incomplete"], _Incomplete, params)
+    # A letter that has failed is put off when the run ends.
+    due = [row for row in rows if _item(row) not in run.failures]
     settled, reader = 0, _Reader(run)
-    for row in rows:
+    for row in due:
         if run.out_of_time:
             break
         try:
             batch = _told_at_last(run, reader, row)
         except UpstreamError as error:
             run.fail("rpc", error)
-            break
+            return settled, False
         if batch is not None:
             settled += _settle(run, row, batch)
         elif not run.out_of_time:
             _put_off(run, row, SolanaError("The node does not show this transaction."))
-    return settled
+    return settled, run.out_of_time or (len(rows) == INCOMPLETE_PER_LOOK and bool(due))
 
 
 def _told_at_last(run: Run, reader: "_Reader", row: _Incomplete) -> Batch | None:

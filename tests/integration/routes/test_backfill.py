@@ -1,8 +1,11 @@
 """Fetching what no delivery brought, or not whole: what a node tells, and what it cannot tell."""
 
 import base64
+import json
 import time
 import uuid
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -16,7 +19,8 @@ from infra.reindex import reindex
 from presage.adapters import solana_history, solana_rpc
 from presage.chain.accounts import UserPosition, encode_account
 from presage.chain.programme import position_address
-from presage.events import backfill
+from presage.events import backfill, indexing, reconciliation
+from presage.events.reconciliation import event_reconciliation
 from presage.workflows import run
 from tests.cluster import SOL, Cluster
 from tests.harness import Platform, Wallet
@@ -160,9 +164,13 @@ def test_a_slow_node_is_followed_transaction_by_transaction(
     assert _indexed(platform) == set(wanted)
 
 
-def _run(platform: Platform) -> run.Run:
-    call = platform.as_zone("worker")
-    return run.Run(id=uuid.uuid4(), name="event_reconciliation", slot=call.now, call=call)
+def _run(
+    platform: Platform, slot: datetime | None = None, cursor: Mapping[str, Any] | None = None
+) -> run.Run:
+    call, name = platform.as_zone("worker"), "event_reconciliation"
+    return run.Run(
+        id=uuid.uuid4(), name=name, slot=slot or call.now, call=call, cursor=cursor or {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -366,6 +374,54 @@ def test_how_many_wait_to_be_fetched_is_told(
     cluster.advance_slots(40)
     reconcile(platform)
     assert told(capsys, "TransactionsToFetch") == [0]
+
+
+def test_however_many_wait_they_are_fetched_while_there_is_time(
+    platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may fill the queue, which keeps no market waiting."""
+    address = cluster.active_market(alice)
+    cluster.advance_slots(40)
+    reconcile(platform)
+    trades = [cluster.buy(alice, address, SOL + n) for n in range(5)]
+    platform.index(*[cut_off(delivered(cluster, one)) for one in trades])
+    cluster.advance_slots(40)
+    monkeypatch.setattr(backfill, "INCOMPLETE_PER_LOOK", 2)
+    left = [3]
+
+    def tire(*args: Any) -> int:
+        left[0] -= 1
+        monkeypatch.setattr(run, "WORK_S", 20 if left[0] else -1)
+        return indexing.index(*args)
+
+    monkeypatch.setattr(backfill, "index", tire)
+    first = _run(platform)
+    done = event_reconciliation(first)
+    assert (done.counts["whole"], done.counts["markets"]) == (3, 1)
+    assert done.next_cursor is not None
+    # The next slice goes on with it, until its slot is nearly over.
+    left[0] = 1
+    monkeypatch.setattr(run, "WORK_S", 20)
+    slot = first.slot - reconciliation.CHAIN
+    done = event_reconciliation(_run(platform, slot, done.next_cursor))
+    assert (done.counts["whole"], done.next_cursor) == (1, None)
+    assert len(rows(platform, "select from chain_incomplete")) == 1
+
+
+def test_letters_that_fail_again_end_a_look(
+    platform: Platform, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cluster
+    monkeypatch.setattr(backfill, "INCOMPLETE_PER_LOOK", 2)
+    letters = [{"item": f"transaction:{n}", "error": "x", "payload": {"slot": 1}} for n in range(4)]
+    with platform.database.connect() as owner:
+        owner.execute(
+            "select keep_dead_letters('event_reconciliation', %s, false, '2026-01-01')",
+            (json.dumps(letters),),
+        )
+    done = event_reconciliation(one := _run(platform))
+    assert (done.next_cursor, done.counts["whole"]) == (None, 0)
+    assert sorted(one.failures) == ["transaction:0", "transaction:1"]
 
 
 @pytest.mark.parametrize("is_at_its_place", [True, False])
