@@ -4432,13 +4432,14 @@ begin
         perform public.project_observed_positions(p_events);
     end if;
     if v_claims then
+        -- The programme lets a position claim once: its account may have told it already.
         insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
-        select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true
+        select r.market, r.wallet, max((r.data ->> 'amount')::numeric), true
         from unnest(p_events) as r
         where r.event_type = 'WinningsClaimed' and r.market is not null
         group by r.market, r.wallet
         on conflict (market, wallet) do update
-        set claimed = p.claimed + excluded.claimed, has_claimed = true;
+        set claimed = greatest(p.claimed, excluded.claimed), has_claimed = true;
     end if;
     if v_votes then
         insert into public.chain_votes as v (market, wallet, kind, vote, voted_at, vote_order)
@@ -4467,12 +4468,15 @@ CREATE FUNCTION public.project_observed_positions(p_rows public.chain_events[]) 
     LANGUAGE sql
     SET search_path TO ''
     AS $$
-    insert into public.chain_positions as p (market, wallet, shares_yes, shares_no, base_order)
-    select o.market, o.wallet, o.yes + t.yes, o.no + t.no, o.place
+    insert into public.chain_positions as p (market, wallet, shares_yes, shares_no, base_order, claimed,
+        has_claimed)
+    select o.market, o.wallet, o.yes + t.yes, o.no + t.no, o.place, o.claimed, o.has_claimed
     from (
         select distinct on (r.market, r.wallet) r.market, r.wallet,
             (r.data ->> 'shares_yes')::numeric as yes, (r.data ->> 'shares_no')::numeric as no,
-            array[r.slot, r.tx_index, r.ordinal] as place, r.block_time
+            array[r.slot, r.tx_index, r.ordinal] as place, r.block_time,
+            coalesce((r.data ->> 'claimed_amount')::numeric, 0) as claimed,
+            coalesce((r.data ->> 'has_claimed')::boolean, false) as has_claimed
         from unnest(p_rows) as r
         where r.event_type = 'PositionObserved'
         order by r.market, r.wallet, r.slot desc, r.tx_index desc
@@ -4482,7 +4486,9 @@ CREATE FUNCTION public.project_observed_positions(p_rows public.chain_events[]) 
     on conflict (market, wallet) do update
     set shares_yes = excluded.shares_yes,
         shares_no = excluded.shares_no,
-        base_order = excluded.base_order
+        base_order = excluded.base_order,
+        claimed = greatest(p.claimed, excluded.claimed),
+        has_claimed = p.has_claimed or excluded.has_claimed
     where p.base_order is null or p.base_order <= excluded.base_order
 $$;
 

@@ -31,13 +31,14 @@ begin
         perform public.project_observed_positions(p_events);
     end if;
     if v_claims then
+        -- The programme lets a position claim once: its account may have told it already.
         insert into public.chain_positions as p (market, wallet, claimed, has_claimed)
-        select r.market, r.wallet, sum((r.data ->> 'amount')::numeric), true
+        select r.market, r.wallet, max((r.data ->> 'amount')::numeric), true
         from unnest(p_events) as r
         where r.event_type = 'WinningsClaimed' and r.market is not null
         group by r.market, r.wallet
         on conflict (market, wallet) do update
-        set claimed = p.claimed + excluded.claimed, has_claimed = true;
+        set claimed = greatest(p.claimed, excluded.claimed), has_claimed = true;
     end if;
     if v_votes then
         insert into public.chain_votes as v (market, wallet, kind, vote, voted_at, vote_order)

@@ -254,6 +254,8 @@ def _observed_positions(run: Run, raw: RawTransaction) -> list[Transaction]:
             "user": wallet,
             "shares_yes": one.shares_yes,
             "shares_no": one.shares_no,
+            "has_claimed": one.has_claimed,
+            "claimed_amount": one.claimed_amount,
         }
         name = f"observed:{market}:{wallet}:{slot}"
         text = orjson.dumps(told).decode()

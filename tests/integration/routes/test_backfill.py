@@ -13,6 +13,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 
+from infra.local.clock import set_clock
 from infra.local.feed import FeedServer
 from infra.local.stack import PROGRAM_ID
 from infra.reindex import reindex
@@ -115,6 +116,30 @@ def test_what_the_chain_itself_has_cut_off_is_told_by_the_accounts(
     expected = all_tables(platform)
     reindex(platform.database.url(), rows=2)
     assert all_tables(platform) == expected
+
+
+def test_a_claim_that_is_cut_off_is_told_by_the_position(
+    platform: Platform, cluster: Cluster, alice: Keypair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = cluster.active_market(alice)
+    cluster.buy(alice, address, SOL)
+    cluster.resolve(alice, address)
+    assert cluster.clock_file is not None
+    set_clock(cluster.clock_file, int(cluster.clock_file.read_text()) + 3 * 86_400_000)
+    cluster.finalize(address)
+    hidden = cluster.claim(alice, address)
+    cluster.advance_slots(40)
+    with FeedServer(OtherNode(cluster, cutting(hidden))) as node:
+        monkeypatch.setenv("SOLANA_RPC_URL", node.url)
+        assert reconcile(platform)["whole"] == 1
+    paid = cluster.account(UserPosition, position_address(address, alice.pubkey())).claimed_amount
+    claims = "select has_claimed, claimed from chain_positions"
+    assert rows(platform, claims) == [(True, paid)]
+    reindex(platform.database.url())
+    assert rows(platform, claims) == [(True, paid)]
+    # Told by its own event after all, it is no second one.
+    assert platform.index(delivered(cluster, hidden)).data["indexed"] == 1
+    assert rows(platform, claims) == [(True, paid)]
 
 
 def failing(*signatures: str, says: int | Answer = 500) -> Change:

@@ -37,7 +37,14 @@ def _observed(transactions: Sequence[Any]) -> list[Transaction]:
     this, who = market("1").hex(), key(PEOPLE[0])
     told: dict[str, dict[str, object]] = {
         "MarketObserved": {"market_id": this, "shares_yes": 10**12, "shares_no": 10**11},
-        "PositionObserved": {"market_id": this, "user": who, "shares_yes": 7, "shares_no": 10**12},
+        "PositionObserved": {
+            "market_id": this,
+            "user": who,
+            "shares_yes": 7,
+            "shares_no": 10**12,
+            "has_claimed": True,
+            "claimed_amount": 10**11,
+        },
     }
     rows = [
         Row(f"observed:{kind}", 0, slot, MAX_INDEX, time_s, kind, this,
