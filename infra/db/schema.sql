@@ -2547,6 +2547,7 @@ declare
     -- The chain knows no close: a wallet resolves whenever it likes.
     c_never constant timestamptz := '2199-01-01 00:00:00+00';
     v_window_s integer := public.chain_window_s();
+    v_begun    uuid[];
     v_changed  uuid[];
     v_disputed text[];
 begin
@@ -2565,9 +2566,12 @@ begin
         ),
         books as (
             insert into public.outcomes (market_id, outcome, label) select b.id, 0, 'YES' from begun as b
+        ),
+        changes as (
+            insert into public.market_state_changes (market_id, to_state, created_at)
+            select b.id, 'PROPOSED', p_now from begun as b
         )
-        insert into public.market_state_changes (market_id, to_state, created_at)
-        select b.id, 'PROPOSED', p_now from begun as b;
+        select array_agg(b.id) into v_begun from begun as b;
 
         with old as materialized (
             select k.id, k.state, k.creator is null or public.wallet_of(k.creator) = m.creator as is_its
@@ -2653,7 +2657,7 @@ begin
         where m.market = any (v_disputed) and w.market_id = m.market_id and w.wallet = p.wallet
           and p.shares_yes = 0 and p.shares_no = 0;
     end if;
-    return coalesce(v_changed, '{}');
+    return array(select distinct unnest(v_begun || v_changed));
 end;
 $$;
 

@@ -3,7 +3,7 @@
 -- somebody gives a market on chain; one that was proposed here and whose id somebody else took first
 -- can never begin, and is cancelled. What a vote on a dispute weighs is what its wallet holds: trading
 -- is over by then. p_moved are markets whose state may have changed, p_held those whose holdings have.
--- Answers the markets whose state has changed.
+-- Answers the markets that have begun here, and those whose state has changed.
 create or replace function public.follow_chain_markets(
     p_moved text[], p_held text[], p_request_id text, p_now timestamptz
 ) returns uuid[]
@@ -13,6 +13,7 @@ declare
     -- The chain knows no close: a wallet resolves whenever it likes.
     c_never constant timestamptz := '2199-01-01 00:00:00+00';
     v_window_s integer := public.chain_window_s();
+    v_begun    uuid[];
     v_changed  uuid[];
     v_disputed text[];
 begin
@@ -31,9 +32,12 @@ begin
         ),
         books as (
             insert into public.outcomes (market_id, outcome, label) select b.id, 0, 'YES' from begun as b
+        ),
+        changes as (
+            insert into public.market_state_changes (market_id, to_state, created_at)
+            select b.id, 'PROPOSED', p_now from begun as b
         )
-        insert into public.market_state_changes (market_id, to_state, created_at)
-        select b.id, 'PROPOSED', p_now from begun as b;
+        select array_agg(b.id) into v_begun from begun as b;
 
         with old as materialized (
             select k.id, k.state, k.creator is null or public.wallet_of(k.creator) = m.creator as is_its
@@ -119,7 +123,7 @@ begin
         where m.market = any (v_disputed) and w.market_id = m.market_id and w.wallet = p.wallet
           and p.shares_yes = 0 and p.shares_no = 0;
     end if;
-    return coalesce(v_changed, '{}');
+    return array(select distinct unnest(v_begun || v_changed));
 end;
 $$;
 revoke execute on function public.follow_chain_markets(text[], text[], text, timestamptz) from public;

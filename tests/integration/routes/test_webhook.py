@@ -317,6 +317,16 @@ def test_a_market_from_elsewhere_gets_a_row(platform: Platform) -> None:
     assert slugs == {f"solana-{MARKET.hex()}", f"solana-{twin.hex()}"}
 
 
+def test_a_market_that_begins_on_chain_is_listed_at_once(platform: Platform) -> None:
+    def listed() -> list[str]:
+        shown = platform.call("list_markets").data
+        return [one["slug"] for one in shown]
+
+    assert listed() == []
+    platform.index(CREATED)
+    assert listed() == [f"solana-{MARKET.hex()}"]
+
+
 def test_no_id_on_chain_hides_another_market(platform: Platform) -> None:
     """The id that is derived for a market from elsewhere is nobody's own."""
     derived = programme.platform_market_id(MARKET).bytes + bytes(16)
