@@ -31,10 +31,6 @@ from unnest(%(signatures)s::text[], %(slots)s::bigint[]) as t (signature, slot)
 order by t.signature
 on conflict (signature) do nothing;
 
--- name: find_market
--- A market's id on chain by its id here.
-select market from public.chain_addresses where market_id = %(market_id)s;
-
 -- name: list_events
 -- A page of events, newest first: of a market, of a type, of a time.
 select e.signature, e.ordinal, e.slot, e.tx_index, e.block_time, e.event_type, e.market, a.market_id,
@@ -194,7 +190,7 @@ where a.address = any (%(addresses)s::text[]);
 delete from public.chain_incomplete where signature = %(signature)s;
 
 -- name: put_off_incomplete
--- A transaction could not be fetched again, or is as it was.
+-- A transaction could not be fetched again, or what there is of it not be kept in time.
 update public.chain_incomplete
 set attempts = attempts + 1, next_attempt_at = %(next_attempt_at)s
 where signature = %(signature)s;
