@@ -48,12 +48,12 @@ LATENCY_GOAL_MS = 250.0
 THREADS = 4
 COPY = (
     "copy chain_events (signature, ordinal, slot, tx_index, block_time, event_type, market, wallet,"
-    " data, received_at) from stdin"
+    " data) from stdin"
 )
 # The usual way: an event arrives, is inserted, and what it changes is updated.
 INSERT = (
     "insert into chain_events (signature, ordinal, slot, tx_index, block_time, event_type, market,"
-    " wallet, data, received_at) values (%s, %s, %s, %s, to_timestamp(%s), %s, %s, %s, %s, now())"
+    " wallet, data) values (%s, %s, %s, %s, to_timestamp(%s), %s, %s, %s, %s)"
     " on conflict do nothing"
 )
 UPDATE = (
@@ -226,7 +226,7 @@ def _finished(transactions: Sequence[Raw]) -> list[tuple[Any, ...]]:
     os.environ.setdefault("ZMART_PROGRAM_ID", PROGRAMME)
     rows = [_COLUMNS(row) for one in transactions for row in _read(orjson.dumps(one))]
     moment = datetime.fromtimestamp
-    return [(*row[:4], moment(row[4], UTC).isoformat(), *row[5:], "now") for row in rows]
+    return [(*row[:4], moment(row[4], UTC).isoformat(), *row[5:]) for row in rows]
 
 
 def _copy(server: Postgres, transactions: Sequence[Raw]) -> float:

@@ -4384,7 +4384,7 @@ CREATE TABLE public.chain_events (
     market text COLLATE pg_catalog."C",
     wallet text COLLATE pg_catalog."C",
     data jsonb NOT NULL,
-    received_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT chain_events_have_a_place CHECK (((slot >= 0) AND (tx_index >= 0) AND (ordinal >= 0)))
 );
 
