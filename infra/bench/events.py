@@ -267,19 +267,20 @@ def index_events(server: Postgres) -> Figure:
 @figure
 def index_against_copy(server: Postgres) -> Figure:
     """Events a second through the webhook's handler, against COPY of the finished rows."""
-    rounds = [
-        (_ours(server, _trades(EVENTS)), _copy(server, _trades(EVENTS))) for _ in range(ROUNDS)
-    ]
+    trades = _trades(EVENTS)
+    rounds = [(_ours(server, trades), _copy(server, trades)) for _ in range(ROUNDS)]
+    # A machine's speed may move within seconds: only what ran side by side is held against it.
+    ours, peer = sorted(rounds, key=lambda one: one[0] / one[1])[ROUNDS // 2]
     return Figure(
         name="index_against_copy",
-        ours=median(ours for ours, _ in rounds),
-        peer=median(peer for _, peer in rounds),
+        ours=ours,
+        peer=peer,
         goal=0.5,
         unit="events/s",
         better="higher",
         method=f"{EVENTS} trades as in index_events. Peer: COPY of their rows into the same table"
         " with the same indexes, as many a statement as a delivery has, nothing read or projected."
-        f" Medians of {ROUNDS} rounds in turn, each on a fresh database",
+        f" The middle one by ratio of {ROUNDS} rounds, each on two fresh databases in turn",
         goal_is_ratio=True,
     )
 

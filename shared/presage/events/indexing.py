@@ -31,7 +31,7 @@ from presage.events.transactions import (
 # Bytes that could not be read are tried again by this workflow, and then wait for an admin.
 RECONCILIATION = "event_reconciliation"
 _NULL = "\\N"
-TRANSACTIONS_PER_BLOCK = 16
+TRANSACTIONS_PER_BLOCK = 64
 # How often other deliveries of the same transactions may come first: each time one has been kept.
 RIVALS = 50
 KEY = "chain_events_are_kept_once"
