@@ -202,7 +202,12 @@ SETTINGS = {
             meaning="address that CRITICAL alerts are mailed to; no mail when empty",
             default="",
         ),
-        Setting(name="SENTRY_DSN", meaning="where unhandled errors go, if anywhere", default=""),
+        Setting(
+            name="SENTRY_DSN",
+            meaning="where unhandled errors go, if anywhere",
+            default="",
+            secret=True,
+        ),
         Setting(
             name="PRESAGE_CLOCK_FILE",
             meaning="file with the simulated time in ms (dev, test and replay only)",
