@@ -98,6 +98,7 @@ class Block:
 def discussion_snapshot(run: Run) -> Outcome:
     """As `_snapshot`, over one connection to the node."""
     if not ipfs.is_configured():
+        run.is_cut_short = True  # what failed before was not tried
         return Outcome(counts={"pinned": 0, "documents": 0})
     with ipfs.connected():
         return _snapshot(run)
@@ -157,6 +158,8 @@ def prune_anchors(run: Run) -> int:
 
     A document that a younger anchor has as well stays pinned.
     """
+    if not ipfs.is_configured():
+        run.untried.add("anchor")
     dropped, failed = 0, list[int]()
     while ipfs.is_configured() and not run.out_of_time:
         params = {"before": run.call.now - KEEP, "failed": failed, "limit": ANCHORS_PER_CHUNK}

@@ -3,11 +3,13 @@
 import datetime as dt
 import hashlib
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from infra.local.feed import FeedServer
 from infra.local.ipfs import Fault, IpfsNode, file_cid, raw_cid
@@ -354,6 +356,23 @@ def test_without_a_node_nothing_is_written_down(
     assert _run(platform)["counts"] == {"pinned": 0, "documents": 0}
     with platform.database.connect() as owner:
         assert owner.execute("select * from ipfs_anchors").fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("stem", "item"),
+    [("discussion_snapshot", f"{uuid.UUID(int=7)}:2026-07-23"), ("cleanup", "anchor:bafkrei")],
+)
+def test_without_a_node_what_failed_before_is_not_taken_for_done(
+    stem: str, item: str, platform: Platform
+) -> None:
+    with platform.database.connect() as owner:
+        letter = Jsonb([{"item": item, "error": "as it was"}])
+        owner.execute("select keep_dead_letters(%s, %s, false, %s)", (stem, letter, clock.now()))
+    platform.advance(300)
+    assert platform.deliver(stem).data["status"] == "completed"
+    with platform.database.connect() as owner:
+        kept = owner.execute("select item, status from dead_letters").fetchall()
+    assert kept == [(item, "pending")]
 
 
 def test_after_ninety_days_it_is_unpinned_and_forgotten(
