@@ -59,10 +59,12 @@ def add_all(blocks: Sequence[bytes], added: list[str], *, until: float) -> None:
     `added` gets the CID of each that is pinned, whatever becomes of the next. For the breaker they
     are one question.
     """
+    if not blocks or time.monotonic() > until:
+        return  # who asked nothing has learnt nothing of the node
 
     def work() -> None:
         for data in blocks:
-            if time.monotonic() > until:
+            if added and time.monotonic() > until:
                 return
             added.append(_add(data, 1))
 

@@ -3,6 +3,8 @@
 import datetime as dt
 import hashlib
 import json
+import math
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -280,6 +282,21 @@ def test_a_run_asks_the_node_over_one_connection(
     _next_day(platform)
     assert _run(platform)["counts"] == {"pinned": 2, "documents": 4}
     assert len(network.node.peers) == 1
+
+
+def test_who_asked_nothing_does_not_speak_for_the_node(
+    platform: Platform, network: Network
+) -> None:
+    assert platform
+    network.node.faults["add"] = ["500"] * 2
+    with pytest.raises(UpstreamError):
+        ipfs.add(b"refused")
+    added = list[str]()
+    ipfs.add_all([b"too late"], added, until=time.monotonic() - 1)
+    ipfs.add_all([], added, until=math.inf)
+    assert (added, redis.flush([("GET", "breaker:ipfs_node:failures")])) == ([], ["1"])
+    ipfs.add_all([b"in time"], added, until=math.inf)
+    assert redis.flush([("GET", "breaker:ipfs_node:failures")]) == [None]
 
 
 @pytest.mark.parametrize("fault", ["500", "hang"])
