@@ -134,7 +134,7 @@ def fetch(cid: str) -> bytes:
 def _with_retries(command: str, query: dict[str, str], data: bytes | None) -> dict[str, Any]:
     import httpx
 
-    url = f"{config.get('IPFS_API_URL')}/api/v0/{command}"
+    url = f"{config.get('IPFS_API_URL').rstrip('/')}/api/v0/{command}"
     files = None if data is None else {"file": ("block", data, "application/octet-stream")}
     client: httpx.Client | None = getattr(_local, "client", None)
     post = client.post if client else httpx.post
@@ -142,7 +142,7 @@ def _with_retries(command: str, query: dict[str, str], data: bytes | None) -> di
         try:
             response = post(url, params=query, files=files, timeout=NODE_TIMEOUT_S)
             answer = response.json()
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             failed = UpstreamError(f"The IPFS node did not answer ({type(error).__name__}).")
         else:
             if isinstance(answer, dict) and response.status_code == HTTPStatus.OK:

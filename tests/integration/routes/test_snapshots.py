@@ -52,7 +52,7 @@ def network(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Net
     node = IpfsNode()
     first, second = (IpfsNode(blocks=node.blocks) for _ in range(2))
     with FeedServer(node) as api, FeedServer(first) as one, FeedServer(second) as other:
-        monkeypatch.setenv("IPFS_API_URL", api.url)
+        monkeypatch.setenv("IPFS_API_URL", f"{api.url}/")
         monkeypatch.setenv("IPFS_GATEWAYS", f"{one.url}/, {other.url}")
         yield Network(node, first, second)
 
@@ -442,6 +442,16 @@ def test_a_document_that_a_younger_snapshot_has_stays_pinned(
             )
     assert platform.deliver("cleanup").data["counts"]["ipfs_anchors"] == 1
     assert network.node.pinned == {cid}
+
+
+def test_an_address_that_is_none_is_a_node_that_does_not_answer(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert platform
+    for address in ("http://127.0.0.1:port", "127.0.0.1:5001", "http://[::1"):
+        monkeypatch.setenv("IPFS_API_URL", address)
+        with pytest.raises(UpstreamError):
+            ipfs.add(b"anything")
 
 
 def test_a_block_may_be_pinned_as_a_file_of_version_zero(
