@@ -12,6 +12,8 @@ from solders.keypair import Keypair
 
 from infra.local.clock import set_clock
 from infra.local.deliveries import PROGRAMME
+from infra.local.feed import FeedServer
+from infra.local.ipfs import IpfsNode
 from presage import clock
 from presage.chain import programme
 from tests.cluster import Cluster
@@ -28,6 +30,7 @@ from tests.harness import (
 from tests.integration.local.receiver import Receiver
 from tests.integration.routes.chain_poll import Poll
 from tests.integration.routes.chain_sender import Sender
+from tests.integration.routes.pinning import Network
 from tests.redis_server import TOKEN as REDIS_TOKEN
 from tests.redis_server import RedisServer
 
@@ -101,6 +104,18 @@ def module_platform(
 def admin(platform: Platform) -> Wallet:
     """The bootstrap admin, signed in."""
     return platform.sign_in(ADMIN_KEY)
+
+
+@pytest.fixture
+def network(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
+    """The IPFS network that the platform asks."""
+    assert platform
+    node = IpfsNode()
+    first, second = (IpfsNode(blocks=node.blocks) for _ in range(2))
+    with FeedServer(node) as api, FeedServer(first) as one, FeedServer(second) as other:
+        monkeypatch.setenv("IPFS_API_URL", f"{api.url}/")
+        monkeypatch.setenv("IPFS_GATEWAYS", f"{one.url}/, {other.url}")
+        yield Network(node, first, second)
 
 
 @pytest.fixture
