@@ -45,6 +45,12 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.url
 
 
+def _empty(redis_url: str) -> None:
+    """Forget all that Redis holds; not by the platform's client, which may take it for down."""
+    authorized = {"Authorization": f"Bearer {REDIS_TOKEN}"}
+    httpx.post(redis_url, json=["FLUSHALL"], headers=authorized).raise_for_status()
+
+
 def _serve(
     database: Database, redis_url: str, folder: Path, patch: pytest.MonkeyPatch
 ) -> Iterator[Platform]:
@@ -75,8 +81,7 @@ def _serve(
         patch.setenv(name, value)
     with database.connect() as owner:
         owner.execute(f"alter database {database.name} set presage.clock = 'replay'".encode())
-    authorized = {"Authorization": f"Bearer {REDIS_TOKEN}"}
-    httpx.post(redis_url, json=["FLUSHALL"], headers=authorized).raise_for_status()
+    _empty(redis_url)
     served = Platform(database, clock_file)
     yield served
     served.close()
@@ -141,7 +146,7 @@ def sender(module_platform: Platform, chain: Cluster, redis_url: str) -> Iterato
     sender = Sender(module_platform, chain, market_id, market, redis_url)
     yield sender
     chain.control("faults")
-    sender.redis("FLUSHALL")
+    _empty(redis_url)
     with module_platform.database.connect() as owner:
         owner.execute("truncate chain_transactions, ops_alerts")
 
@@ -211,6 +216,6 @@ def poll(
     poll.hear()
     yield poll
     cluster.control("faults")
-    Sender(module_platform, cluster, market_id, market, redis_url).redis("FLUSHALL")
+    _empty(redis_url)
     poll.execute("truncate chain_transactions, ops_alerts, dead_letters, vote_tallies")
     poll.execute("update markets set state = 'CANCELLED'")
