@@ -31,7 +31,6 @@ from tests.integration.routes.following import (
     flush_breakers,
     lose,
     reconcile,
-    rows,
     told,
 )
 
@@ -78,7 +77,7 @@ def test_logs_that_were_cut_off_are_fetched_again(
     counts = reconcile(platform)
     assert (counts["whole"], counts["discrepancies"]) == (1, 0)
     agrees(platform, cluster, address)
-    assert rows(platform, "select from chain_incomplete") == []
+    assert platform.rows("select from chain_incomplete") == []
 
 
 def test_what_the_chain_itself_has_cut_off_is_told_by_the_accounts(
@@ -106,7 +105,7 @@ def test_what_the_chain_itself_has_cut_off_is_told_by_the_accounts(
         assert reconcile(platform)["discrepancies"] == 0
     _hold_what_they_hold(platform, cluster, address, alice)
     position = cluster.account(UserPosition, position_address(address, alice.pubkey()))
-    [(weight,)] = rows(platform, "select weight from dispute_weights")
+    [(weight,)] = platform.rows("select weight from dispute_weights")
     assert weight == abs(position.shares_yes - position.shares_no)
     expected = all_tables(platform)
     reindex(platform.database.url(), rows=2)
@@ -132,7 +131,7 @@ def _signatures(cluster: Cluster, address: Pubkey) -> list[str]:
 
 def _indexed(platform: Platform) -> set[str]:
     fetched = "select signature from chain_events where signature not like 'observed:%'"
-    return {one for (one,) in rows(platform, fetched)}
+    return {one for (one,) in platform.rows(fetched)}
 
 
 def test_a_slow_node_is_followed_transaction_by_transaction(
@@ -186,7 +185,7 @@ def test_what_a_node_cannot_show_hinders_nothing_and_is_not_forgotten(
         for attempts in (1, 2):
             counts = reconcile(platform)
             assert (counts["whole"], counts["markets"] >= 1) == (0, True)
-            assert rows(platform, "select signature, attempts from chain_incomplete") == [
+            assert platform.rows("select signature, attempts from chain_incomplete") == [
                 (hidden, attempts)
             ]
         assert _indexed(platform) >= {*_signatures(cluster, address)} - {hidden}
@@ -194,9 +193,9 @@ def test_what_a_node_cannot_show_hinders_nothing_and_is_not_forgotten(
         agrees(platform, cluster, address)
         platform.advance(3_600)
         reconcile(platform)
-        assert rows(platform, "select from chain_incomplete") == []
+        assert platform.rows("select from chain_incomplete") == []
         for status, failures in [("pending", 1), ("pending", 2), ("pending", 3)]:
-            found = rows(platform, "select item, status, failures from dead_letters")
+            found = platform.rows("select item, status, failures from dead_letters")
             assert found == [(f"transaction:{hidden}", status, failures)]
             platform.advance(3_600)
             reconcile(platform, "partial")
@@ -208,7 +207,7 @@ def test_what_a_node_cannot_show_hinders_nothing_and_is_not_forgotten(
     assert hidden not in _indexed(platform)
     assert reconcile(platform)["whole"] == 1
     assert hidden in _indexed(platform)
-    assert rows(platform, "select status from dead_letters") == [("resolved",)]
+    assert platform.rows("select status from dead_letters") == [("resolved",)]
     agrees(platform, cluster, address)
 
 
@@ -225,7 +224,7 @@ def test_a_node_that_stops_answering_loses_nothing_that_it_told(
         for left in (1, 2):
             reconcile(platform, "partial")
             assert _indexed(platform) == {newest}
-            waiting = rows(platform, "select signature from chain_incomplete order by slot desc")
+            waiting = platform.rows("select signature from chain_incomplete order by slot desc")
             assert waiting == [(one,) for one in older[:left]]
             flush_breakers(platform)
     monkeypatch.setenv("SOLANA_RPC_URL", cluster.url)
@@ -295,8 +294,8 @@ def test_a_position_is_believed_by_its_place_and_its_owner(
     with FeedServer(OtherNode(cluster, forging(hidden, place, account))) as node:
         monkeypatch.setenv("SOLANA_RPC_URL", node.url)
         reconcile(platform)
-    observed = rows(
-        platform, "select wallet from chain_events where event_type = 'PositionObserved'"
+    observed = platform.rows(
+        "select wallet from chain_events where event_type = 'PositionObserved'"
     )
     wallets = {str(alice.pubkey())} | ({str(thief)} if is_at_its_place and is_ours else set())
     assert {wallet for (wallet,) in observed} == wallets
@@ -308,8 +307,7 @@ def _hold_what_they_hold(
     """The market's row and the wallet's are what their accounts hold."""
     agrees(platform, cluster, address)
     position = cluster.account(UserPosition, position_address(address, wallet.pubkey()))
-    held = rows(
-        platform,
+    held = platform.rows(
         "select shares_yes, shares_no from chain_positions"  # noqa: S608 - ours
         f" where wallet = '{wallet.pubkey()}'",
     )
