@@ -165,9 +165,17 @@ class Platform:
 
     def index(self, *transactions: object, **headers: str) -> Answer:
         """Deliver raw transactions as Helius does."""
-        raw = json.dumps(transactions).encode()
+        return self.index_raw(json.dumps(transactions).encode(), **headers)
+
+    def index_raw(self, raw: bytes, **headers: str) -> Answer:
+        """Deliver a body as Helius does."""
         shown = {"authorization": WEBHOOK_SECRET} | headers
         return self.invoke("receive_helius", self.event("receive_helius", raw=raw, headers=shown))
+
+    def rows(self, query: str, *params: object) -> list[tuple[Any, ...]]:
+        """What a query finds, asked by the owner."""
+        with self.database.connect() as owner:
+            return owner.execute(query.encode(), params or None).fetchall()
 
     def sign_in(self, key: str | None = None) -> Wallet:
         """A new wallet with a session, through the two sign-in routes."""

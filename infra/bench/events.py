@@ -48,12 +48,12 @@ LATENCY_GOAL_MS = 250.0
 THREADS = 4
 COPY = (
     "copy chain_events (signature, ordinal, slot, tx_index, block_time, event_type, market, wallet,"
-    " data, received_at) from stdin"
+    " data) from stdin"
 )
 # The usual way: an event arrives, is inserted, and what it changes is updated.
 INSERT = (
     "insert into chain_events (signature, ordinal, slot, tx_index, block_time, event_type, market,"
-    " wallet, data, received_at) values (%s, %s, %s, %s, to_timestamp(%s), %s, %s, %s, %s, now())"
+    " wallet, data) values (%s, %s, %s, %s, to_timestamp(%s), %s, %s, %s, %s)"
     " on conflict do nothing"
 )
 UPDATE = (
@@ -226,7 +226,7 @@ def _finished(transactions: Sequence[Raw]) -> list[tuple[Any, ...]]:
     os.environ.setdefault("ZMART_PROGRAM_ID", PROGRAMME)
     rows = [_COLUMNS(row) for one in transactions for row in _read(orjson.dumps(one))]
     moment = datetime.fromtimestamp
-    return [(*row[:4], moment(row[4], UTC).isoformat(), *row[5:], "now") for row in rows]
+    return [(*row[:4], moment(row[4], UTC).isoformat(), *row[5:]) for row in rows]
 
 
 def _copy(server: Postgres, transactions: Sequence[Raw]) -> float:
@@ -267,19 +267,20 @@ def index_events(server: Postgres) -> Figure:
 @figure
 def index_against_copy(server: Postgres) -> Figure:
     """Events a second through the webhook's handler, against COPY of the finished rows."""
-    rounds = [
-        (_ours(server, _trades(EVENTS)), _copy(server, _trades(EVENTS))) for _ in range(ROUNDS)
-    ]
+    trades = _trades(EVENTS)
+    rounds = [(_ours(server, trades), _copy(server, trades)) for _ in range(ROUNDS)]
+    # A machine's speed may move within seconds: only what ran side by side is held against it.
+    ours, peer = sorted(rounds, key=lambda one: one[0] / one[1])[ROUNDS // 2]
     return Figure(
         name="index_against_copy",
-        ours=median(ours for ours, _ in rounds),
-        peer=median(peer for _, peer in rounds),
+        ours=ours,
+        peer=peer,
         goal=0.5,
         unit="events/s",
         better="higher",
         method=f"{EVENTS} trades as in index_events. Peer: COPY of their rows into the same table"
         " with the same indexes, as many a statement as a delivery has, nothing read or projected."
-        f" Medians of {ROUNDS} rounds in turn, each on a fresh database",
+        f" The middle one by ratio of {ROUNDS} rounds, each on two fresh databases in turn",
         goal_is_ratio=True,
     )
 

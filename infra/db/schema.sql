@@ -3038,7 +3038,8 @@ CREATE FUNCTION public.market_moves() RETURNS TABLE(venue text, from_state text,
         ('native', 'RESOLVING', 'FINALIZED', 'admin'),
         ('native', 'DISPUTED', 'FINALIZED', 'decision'),
         ('native', 'PROPOSED', 'CANCELLED', 'admin'),
-        ('native', 'APPROVED', 'CANCELLED', 'admin')
+        ('native', 'APPROVED', 'CANCELLED', 'admin'),
+        ('solana', 'PROPOSED', 'CANCELLED', 'admin')
 $$;
 
 CREATE FUNCTION public.market_quotes(p_market_id uuid) RETURNS TABLE(outcome smallint, best_bid_bps integer, best_ask_bps integer, price_bps integer)
@@ -3485,6 +3486,13 @@ begin
         raise exception 'Only % may do this.',
             case v_who when 'creator' then 'the creator or an admin' else 'an admin' end
             using errcode = 'PR403';
+    end if;
+
+    -- One that is created there after all goes on by the chain's word.
+    if v_market.venue = 'solana' and exists (
+        select from public.chain_markets as c where c.market_id = p_market_id) then
+        raise exception 'The market is on chain, which alone moves it.'
+            using errcode = 'PR410', column = 'state';
     end if;
 
     if p_to = 'ACTIVE' and v_market.closes_at <= v_now then
@@ -4404,7 +4412,7 @@ CREATE TABLE public.chain_events (
     market text COLLATE pg_catalog."C",
     wallet text COLLATE pg_catalog."C",
     data jsonb NOT NULL,
-    received_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT chain_events_have_a_place CHECK (((slot >= 0) AND (tx_index >= 0) AND (ordinal >= 0)))
 );
 
@@ -8108,8 +8116,6 @@ CREATE INDEX market_listings_by_volume ON public.market_listings USING btree (vo
 
 CREATE INDEX market_state_changes_by_market ON public.market_state_changes USING btree (market_id, id);
 
-CREATE INDEX markets_begun ON public.markets USING btree (updated_at) WHERE (state = ANY (ARRAY['PROPOSED'::text, 'APPROVED'::text]));
-
 CREATE INDEX markets_by_category ON public.markets USING btree (category, created_at DESC);
 
 CREATE INDEX markets_by_creation ON public.markets USING btree (created_at DESC, id);
@@ -8123,6 +8129,8 @@ CREATE INDEX markets_by_venue ON public.markets USING btree (venue, created_at D
 CREATE INDEX markets_by_words ON public.markets USING gin (search_tokens);
 
 CREATE INDEX markets_due ON public.markets USING btree (due_at, id) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX markets_not_begun ON public.markets USING btree (venue, updated_at) WHERE (state = ANY (ARRAY['PROPOSED'::text, 'APPROVED'::text]));
 
 CREATE INDEX markets_settled_by_time ON public.markets USING btree (settled_at) WHERE (settled_at IS NOT NULL);
 

@@ -2,16 +2,21 @@
 
 Settings come from the environment. A secret that is not in the environment is read from the AWS
 Parameters and Secrets extension (a loopback HTTP call, no boto3 on the hot path) under
-`presage/<STAGE>/<NAME>`; each trust zone's role may read only its own.
+`presage/<STAGE>/<NAME>`; each trust zone's role may read only its own. The extension answers 400
+alike to what is not there, what may not be read, what it failed to fetch and while it starts, so
+which secrets a stage does without is said in ABSENT_SECRETS and never concluded from an answer.
 """
 
 import functools
 import os
+import time
 from dataclasses import dataclass
 
 from presage.errors import UnavailableError
 
 SECRETS_TIMEOUT_S = 2.0
+SECRETS_ATTEMPTS = 3
+SECRETS_BACKOFF_S = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +33,12 @@ SETTINGS = {
     setting.name: setting
     for setting in (
         Setting(name="STAGE", meaning="dev, test, replay or the deployed stage", default="dev"),
+        Setting(
+            name="ABSENT_SECRETS",
+            meaning="comma-separated names of the secrets that a deployed stage does without: they"
+            " are not asked for; what needs any other one that cannot be read answers 503",
+            default="",
+        ),
         Setting(
             name="DATABASE_URL_API", meaning="Postgres as presage_api, for user routes", secret=True
         ),
@@ -202,7 +213,12 @@ SETTINGS = {
             meaning="address that CRITICAL alerts are mailed to; no mail when empty",
             default="",
         ),
-        Setting(name="SENTRY_DSN", meaning="where unhandled errors go, if anywhere", default=""),
+        Setting(
+            name="SENTRY_DSN",
+            meaning="where unhandled errors go, if anywhere",
+            default="",
+            secret=True,
+        ),
         Setting(
             name="PRESAGE_CLOCK_FILE",
             meaning="file with the simulated time in ms (dev, test and replay only)",
@@ -236,17 +252,35 @@ def integer(name: str) -> int:
 
 @functools.cache
 def _from_secrets_extension(name: str) -> str | None:
-    """Ask the extension on loopback; None when the secret is not there for this role.
+    """The secret by the extension; None when the stage does without it. A failure is not kept.
+
+    Raises:
+        UnavailableError: it cannot be read.
+    """
+    token = os.environ.get("AWS_SESSION_TOKEN")
+    if not token or name in {one.strip() for one in get("ABSENT_SECRETS").split(",")}:
+        return None
+    for attempt in range(1, SECRETS_ATTEMPTS + 1):
+        secret = _ask_extension(name, token)
+        if secret is not None:
+            return secret
+        if attempt < SECRETS_ATTEMPTS:
+            time.sleep(SECRETS_BACKOFF_S * attempt)
+    raise UnavailableError(f"The secret {name} cannot be read, nor is it in ABSENT_SECRETS.")
+
+
+def _ask_extension(name: str, token: str) -> str | None:
+    """Ask the extension on loopback once; None when it refuses.
 
     Protocol: AWS Parameters and Secrets Lambda Extension, GET /secretsmanager/get on port 2773.
+
+    Raises:
+        UnavailableError: it does not answer.
     """
     import http.client
     import json
     from urllib.parse import quote
 
-    token = os.environ.get("AWS_SESSION_TOKEN")
-    if not token:
-        return None
     port = int(os.environ.get("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "2773"))
     connection = http.client.HTTPConnection("localhost", port, timeout=SECRETS_TIMEOUT_S)
     try:
@@ -258,7 +292,7 @@ def _from_secrets_extension(name: str) -> str | None:
         )
         response = connection.getresponse()
         body = response.read()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise UnavailableError("The secrets extension does not answer.") from error
     finally:
         connection.close()

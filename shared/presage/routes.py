@@ -80,7 +80,7 @@ class Route:
 
     @property
     def zone(self) -> Zone:
-        """The trust zone: which database role and which secrets its Lambda has."""
+        """The trust zone: which database role its Lambda has, and but for a webhook its secrets."""
         match self.auth:
             case "qstash" | "webhook":
                 return "worker"
@@ -195,7 +195,8 @@ _TABLE = (
          "user", "trade", "key", "Dispute a proposed outcome, with a bond",
          status=201, limit_per_min=10),
     _api("decide_dispute", "markets", "POST /markets/{market_id}/dispute/decision",
-         "admin", "admin", "natural", "Uphold or refuse a dispute, which finalizes the market"),
+         "admin", "admin", "natural",
+         "Uphold or refuse a dispute, which ends it here or has it ended on Solana"),
     _api("finalize_market", "markets", "POST /markets/{market_id}/finalize",
          "admin", "admin", "natural", "RESOLVING to FINALIZED once the dispute window is over"),
     _api("set_trading_status", "markets", "POST /markets/{market_id}/trading-status",

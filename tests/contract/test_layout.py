@@ -9,6 +9,7 @@ import pytest
 
 from infra import docs
 from infra.local import template
+from presage.config import SETTINGS
 from presage.routes import ROUTES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,6 +89,11 @@ def test_a_template_block_has_its_role_and_time(stem: str, api: template.HttpApi
     assert f"Role: !GetAtt {role}Role.Arn" in block[0]
     usual_s = 28 if zone == "worker" else 10
     assert api.functions[f"{_pascal(stem)}Function"].timeout_s == PATIENT_S.get(stem, usual_s)
+
+
+def test_what_the_roles_may_read_are_the_secrets() -> None:
+    granted = re.findall(r":secret:presage/\${Stage}/(\w+)-\*$", TEMPLATE.read_text(), re.MULTILINE)
+    assert {setting.name for setting in SETTINGS.values() if setting.secret} == set(granted)
 
 
 def test_the_stack_stays_under_its_limit_of_resources(api: template.HttpApi) -> None:

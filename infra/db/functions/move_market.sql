@@ -39,6 +39,13 @@ begin
             using errcode = 'PR403';
     end if;
 
+    -- One that is created there after all goes on by the chain's word.
+    if v_market.venue = 'solana' and exists (
+        select from public.chain_markets as c where c.market_id = p_market_id) then
+        raise exception 'The market is on chain, which alone moves it.'
+            using errcode = 'PR410', column = 'state';
+    end if;
+
     if p_to = 'ACTIVE' and v_market.closes_at <= v_now then
         raise exception 'The market has passed its close.'
             using errcode = 'PR410', column = 'closes_at';

@@ -34,3 +34,6 @@ select signature, ordinal, slot, tx_index, market, wallet,
        array[slot, tx_index, ordinal] as place
 from chain_events
 where event_type in ('SharesBought', 'SharesSold');
+
+-- Nobody asks when an event came but people, and the database knows.
+alter table chain_events alter column received_at set default now();

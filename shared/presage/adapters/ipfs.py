@@ -59,10 +59,12 @@ def add_all(blocks: Sequence[bytes], added: list[str], *, until: float) -> None:
     `added` gets the CID of each that is pinned, whatever becomes of the next. For the breaker they
     are one question.
     """
+    if not blocks or time.monotonic() > until:
+        return  # who asked nothing has learnt nothing of the node
 
     def work() -> None:
         for data in blocks:
-            if time.monotonic() > until:
+            if added and time.monotonic() > until:
                 return
             added.append(_add(data, 1))
 
@@ -132,7 +134,7 @@ def fetch(cid: str) -> bytes:
 def _with_retries(command: str, query: dict[str, str], data: bytes | None) -> dict[str, Any]:
     import httpx
 
-    url = f"{config.get('IPFS_API_URL')}/api/v0/{command}"
+    url = f"{config.get('IPFS_API_URL').rstrip('/')}/api/v0/{command}"
     files = None if data is None else {"file": ("block", data, "application/octet-stream")}
     client: httpx.Client | None = getattr(_local, "client", None)
     post = client.post if client else httpx.post
@@ -140,7 +142,7 @@ def _with_retries(command: str, query: dict[str, str], data: bytes | None) -> di
         try:
             response = post(url, params=query, files=files, timeout=NODE_TIMEOUT_S)
             answer = response.json()
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             failed = UpstreamError(f"The IPFS node did not answer ({type(error).__name__}).")
         else:
             if isinstance(answer, dict) and response.status_code == HTTPStatus.OK:

@@ -8,14 +8,14 @@ the same shape, each with its `page`, the number of `pages` and the CID of the `
 import datetime as dt
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import orjson
 import psycopg
 
 from presage import clock
-from presage.adapters import ipfs
+from presage.adapters import breaker, ipfs
 from presage.call import Call
 from presage.db import connection
 from presage.db.queries import beside
@@ -30,6 +30,8 @@ MARKETS_PER_RUN = 100
 # begins before the run's time is up, ends before the Lambda's is.
 MARKET_S = 4.5
 LAST_S = 2.0
+# A run waits so often and so long for a node whose breaker is open: six hours.
+NODE_WAITS, NODE_WAIT_S = 72, 300
 MAX_PAGES = 100
 # Of a block, for what a page has beside its comments.
 PAGE_HEAD_BYTES = 1_024
@@ -37,6 +39,7 @@ PAGE_HEAD_BYTES = 1_024
 ENTRY_BYTES = 100
 ANCHORS_PER_CHUNK = 100
 KEEP = dt.timedelta(days=90)
+_ANCHOR = "anchor"  # before the colon in what its dead letter is called
 _queries = beside(__file__)
 
 
@@ -87,6 +90,21 @@ class _Anchored:
     cid: str
 
 
+@dataclass
+class _Progress:
+    """How far a slice has come.
+
+    `refused` is what the node has not taken since it last took something, and `before` the cursor
+    before the first of it.
+    """
+
+    after: str
+    before: str
+    counts: dict[str, int] = field(default_factory=lambda: {"pinned": 0, "documents": 0})
+    seen: set[_Due] = field(default_factory=set)
+    refused: list[str] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Block:
     """A document and the CID that names it."""
@@ -98,6 +116,7 @@ class Block:
 def discussion_snapshot(run: Run) -> Outcome:
     """As `_snapshot`, over one connection to the node."""
     if not ipfs.is_configured():
+        run.is_cut_short = True  # what failed before was not tried
         return Outcome(counts={"pinned": 0, "documents": 0})
     with ipfs.connected():
         return _snapshot(run)
@@ -108,29 +127,78 @@ def _snapshot(run: Run) -> Outcome:
 
     And those of earlier days whose retry is due: an admin may ask for one on any later day.
     """
-    counts = {"pinned": 0, "documents": 0}
     after = str(run.cursor.get("after", uuid.UUID(int=0)))
+    done = _Progress(after, before=after)
     again, markets = _list_due(run, after)
-    is_cut, seen = False, set[_Due]()
+    try:
+        is_cut = _anchor_each(run, done, again, markets)
+    except breaker.OpenError as error:
+        return _wait_for_node(run, done, error, again, markets)
+    is_more = is_cut or MARKETS_PER_RUN in {len(again), len(markets)}
+    return Outcome(counts=done.counts, next_cursor={"after": done.after} if is_more else None)
+
+
+def _anchor_each(run: Run, done: _Progress, again: list[_Due], markets: list[_Due]) -> bool:
+    """Make these snapshots; whether time was up.
+
+    Raises:
+        OpenError: the node is left alone for a while.
+    """
     for place, due in enumerate([*again, *markets]):
         if run.out_of_time:
-            is_cut = True
-            break
-        if due not in seen and not run.skips(due.item):
-            try:
-                counts["documents"] += _anchor(run, due)
-            except (PresageError, psycopg.Error) as error:
-                if run.out_of_time:  # the next slice goes on with it, and has its whole time
-                    is_cut = True
-                    break
-                run.fail(due.item, error)
-            else:
-                counts["pinned"] += 1
-        seen.add(due)
+            return True
+        if due not in done.seen and not run.skips(due.item) and not _tried(run, done, due):
+            return True
+        done.seen.add(due)
         if place >= len(again):
-            after = str(due.id)
-    is_more = is_cut or MARKETS_PER_RUN in {len(again), len(markets)}
-    return Outcome(counts=counts, next_cursor={"after": after} if is_more else None)
+            done.after = str(due.id)
+        if not done.refused:
+            done.before = done.after
+    return False
+
+
+def _tried(run: Run, done: _Progress, due: _Due) -> bool:
+    """Make a snapshot; False where time was up, since the next slice gives it its whole time.
+
+    Raises:
+        OpenError: the node is left alone for a while.
+    """
+    try:
+        documents = _anchor(run, due)
+    except breaker.OpenError:
+        raise
+    except (PresageError, psycopg.Error) as error:
+        if run.out_of_time:
+            return False
+        run.fail(due.item, error)
+        if isinstance(error, UpstreamError):
+            done.refused.append(due.item)
+    else:
+        done.counts["documents"] += documents
+        done.counts["pinned"] += 1
+        done.refused.clear()
+    return True
+
+
+def _wait_for_node(
+    run: Run, done: _Progress, error: UpstreamError, again: list[_Due], markets: list[_Due]
+) -> Outcome:
+    """Come back later, also for what was refused just before: an outage is no market's failure.
+
+    One of hours is that of the dead letters that were due or, of one new one: their retries go
+    through the whole day again.
+    """
+    waits = int(run.cursor.get("waits", 0))
+    if waits < NODE_WAITS:
+        for item in done.refused:
+            del run.failures[item]
+        cursor = {"after": done.before, "waits": waits + 1}
+        return Outcome(counts=done.counts, next_cursor=cursor, next_delay_s=NODE_WAIT_S)
+    left = [due for due in again if due not in done.seen]
+    for due in left or [due for due in markets if due not in done.seen][:1]:
+        run.fail(due.item, error)
+    run.is_cut_short = len(again) == MARKETS_PER_RUN  # there may be more that are due
+    return Outcome(counts=done.counts)
 
 
 def _list_due(run: Run, after: str) -> tuple[list[_Due], list[_Due]]:
@@ -155,29 +223,50 @@ def _list_due(run: Run, after: str) -> tuple[list[_Due], list[_Due]]:
 def prune_anchors(run: Run) -> int:
     """Unpin and drop the anchors that are older than 90 days; how many went.
 
-    A document that a younger anchor has as well stays pinned.
+    A document that a younger anchor has as well stays pinned. What a node that is down does not
+    unpin is left for the next day.
     """
+    if not ipfs.is_configured():
+        run.untried.add(_ANCHOR)
+        return 0
     dropped, failed = 0, list[int]()
-    while ipfs.is_configured() and not run.out_of_time:
-        params = {"before": run.call.now - KEEP, "failed": failed, "limit": ANCHORS_PER_CHUNK}
-        old = connection.fetch_all(run.call, _queries["list_old_anchors"], _Old, params)
-        if not old:
-            break
-        gone: list[int] = []
-        for anchor in old:
-            if run.out_of_time:
+    with ipfs.connected():
+        while not run.out_of_time and _ANCHOR not in run.untried:
+            params = {"before": run.call.now - KEEP, "failed": failed, "limit": ANCHORS_PER_CHUNK}
+            old = connection.fetch_all(run.call, _queries["list_old_anchors"], _Old, params)
+            if not old:
                 break
-            try:
-                if not anchor.is_shared:
-                    ipfs.unpin(anchor.cid)
-            except UpstreamError as error:
-                run.fail(f"anchor:{anchor.cid}", error)
-                failed.append(anchor.id)
-            else:
-                gone.append(anchor.id)
-        connection.execute(run.call, _queries["drop_anchors"], {"ids": gone})
-        dropped += len(gone)
+            gone = _unpin(run, old, failed)
+            connection.execute(run.call, _queries["drop_anchors"], {"ids": gone})
+            dropped += len(gone)
     return dropped
+
+
+def _unpin(run: Run, old: list[_Old], failed: list[int]) -> list[int]:
+    """Unpin these; which ones can be dropped."""
+    gone: list[int] = []
+    refused: list[str] = []
+    for anchor in old:
+        if run.out_of_time:
+            break
+        if anchor.is_shared:
+            gone.append(anchor.id)
+            continue
+        try:
+            ipfs.unpin(anchor.cid)
+        except breaker.OpenError:
+            run.untried.add(_ANCHOR)
+            for item in refused:  # by an outage, which is no document's failure
+                run.failures.pop(item, None)
+            break
+        except UpstreamError as error:
+            refused.append(f"{_ANCHOR}:{anchor.cid}")
+            run.fail(refused[-1], error)
+            failed.append(anchor.id)
+        else:
+            refused.clear()
+            gone.append(anchor.id)
+    return gone
 
 
 def get_ipfs(call: Call, request: ContentPath) -> Document:

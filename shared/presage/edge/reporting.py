@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import suppress
 from http import HTTPStatus
 
 from aws_lambda_powertools import Logger
@@ -10,6 +11,7 @@ from presage import clock, config, metrics, traffic
 from presage.adapters import redis
 from presage.call import Call
 from presage.edge.redaction import redact_event, redacted_json
+from presage.errors import UnavailableError
 
 # It logs every address it asks, and Slack's webhook and an EVM node's are secrets.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -30,14 +32,20 @@ def served(call: Call, stem: str, status: int, began: float) -> None:
         },
     )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        redis.flush(traffic.count_error(clock.to_ms(call.now)))
+        with suppress(UnavailableError):  # a secret that cannot be read is why it failed
+            redis.flush(traffic.count_error(clock.to_ms(call.now)))
         metrics.count("ServerErrors", route=stem)
 
 
 def unhandled(call: Call, stem: str, error: Exception) -> None:
     """Log an error nobody named, with its request id, and send it to Sentry when configured."""
     logger.error("unhandled", exc_info=error, extra={"route": stem, "request_id": call.request_id})
-    dsn = config.get("SENTRY_DSN")
+    try:
+        dsn = config.get("SENTRY_DSN")
+    except UnavailableError as unread:
+        # The caller gets an answer all the same.
+        logger.warning("sentry", exc_info=unread)
+        return
     if dsn:
         import sentry_sdk
 

@@ -5,7 +5,7 @@ select signature, ordinal from public.chain_events where signature = any (%(sign
 -- name: copy_events
 -- Keep events, all in one statement.
 copy public.chain_events (signature, ordinal, slot, tx_index, block_time, event_type, market, wallet,
-    data, received_at) from stdin;
+    data) from stdin;
 
 -- name: index_events
 -- Project the events that were kept.

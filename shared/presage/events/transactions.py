@@ -112,11 +112,6 @@ class Row(Struct, gc=False):
     data: str
     trade: Trade | None = None
 
-    @property
-    def key(self) -> tuple[str, int]:
-        """What an event is kept under, once."""
-        return self.signature, self.ordinal
-
 
 class Transaction(Struct):
     """What a transaction holds for us. Without its place in the block it is not complete."""

@@ -355,10 +355,20 @@ limit %(limit)s;
 select decision, percentage_bps, turnout_bps
 from public.conclude_dispute(%(market_id)s, %(request_id)s, %(ip)s, %(now)s);
 
+-- name: list_unsigned_proposals
+-- Proposals for Solana whose wallet never signed, for long: their transaction can land no more.
+select m.id from public.markets as m
+where m.venue = 'solana' and m.state = 'PROPOSED'
+  and m.updated_at <= %(now)s::timestamptz - make_interval(secs => %(stuck_s)s)
+  and not exists (select from public.chain_markets as c where c.market_id = m.id)
+order by m.updated_at, m.id
+limit %(limit)s;
+
 -- name: list_waiting_markets
 -- Markets that should have moved: by us (overdue, and no human is asked: one who has answered without
 -- deciding is told), or that nothing has moved for long: a dispute to decide, a close without an
--- outcome, and last, since anybody may propose, what never began. Those that we owe come first.
+-- outcome, and last, since anybody may propose, what never began. Those that we owe come first. What
+-- waits on chain to be approved or activated is not told: nobody here can move it.
 select w.id, w.slug, w.state, w.is_overdue
 from (
     select m.id, m.slug, m.state, true as is_overdue, m.due_at as since
@@ -385,7 +395,7 @@ from (
     union all
     (select m.id, m.slug, m.state, false, m.updated_at
      from public.markets as m
-     where m.state in ('PROPOSED', 'APPROVED') and m.venue <> 'polymarket'
+     where m.state in ('PROPOSED', 'APPROVED') and m.venue = 'native'
        and m.updated_at <= %(now)s::timestamptz - make_interval(secs => %(stuck_s)s)
      order by m.updated_at
      limit %(limit)s)

@@ -145,8 +145,8 @@ def price_snapshot(run: Run) -> Outcome:
 def market_monitor(run: Run) -> Outcome:
     """Finalize the markets whose dispute window, or whose dispute's three days of votes, are over.
 
-    On Solana a transaction is sent, and the chain's answer moves the market. Tells of those that do
-    not move.
+    On Solana a transaction is sent, and the chain's answer moves the market. Cancels what was to be
+    created there and never was, and tells of those that do not move.
     """
 
     def finalize(market_id: uuid.UUID) -> bool:
@@ -157,14 +157,19 @@ def market_monitor(run: Run) -> Outcome:
         lifecycle.conclude_dispute(run.call, market_id)
         return True
 
+    def cancel(market_id: uuid.UUID) -> bool:
+        lifecycle.move(run.call, market_id, "CANCELLED", reason="Nobody created it on Solana.")
+        return True
+
     finalized = _each(run, "list_due_markets", finalize)
     concluded = _each(run, "list_due_disputes", conclude)
     sent = _finalize_on_chain(run)
+    cancelled = _each(run, "list_unsigned_proposals", cancel)
     # What was sent to the chain counts when it is final there.
-    metrics.count("Transitions", finalized + concluded)
+    metrics.count("Transitions", finalized + concluded + cancelled)
     metrics.count("TransitionFailures", len(run.failures))
     _tell_of_waiting(run)
-    return _outcome(run, finalized=finalized, concluded=concluded, sent=sent)
+    return _outcome(run, finalized=finalized, concluded=concluded, sent=sent, cancelled=cancelled)
 
 
 def _finalize_on_chain(run: Run) -> int:
@@ -241,7 +246,11 @@ def _each(run: Run, listing: str, work: Callable[[uuid.UUID], bool]) -> int:
     done = 0
     failed: set[uuid.UUID] = set()  # or left alone
     while not run.out_of_time:
-        params = {"now": run.call.now, "limit": MARKETS_PER_LOOK + len(failed)}
+        params = {
+            "now": run.call.now,
+            "stuck_s": STUCK_S,
+            "limit": MARKETS_PER_LOOK + len(failed),
+        }
         rows = connection.fetch_all(run.call, _queries[listing], _Id, params)
         fresh = [row.id for row in rows if row.id not in failed]
         if not fresh:

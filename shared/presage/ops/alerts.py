@@ -85,10 +85,11 @@ ALERTS: dict[AlertType, Alert] = {
     ),
     "stuck_market": Alert(
         severity="MEDIUM",
-        meaning="a market has made no progress for thirty days: proposed or approved and not begun,"
-        " closed without an outcome, or disputed",
+        meaning="a market has made no progress for thirty days: proposed or approved here and not"
+        " begun, closed without an outcome, or disputed",
         first_step="by its state: `POST /markets/{market_id}/cancel`, `.../resolve` or"
-        " `.../dispute/decision`",
+        " `.../dispute/decision`; of one on Solana that has closed, any Solana wallet proposes the"
+        " outcome by `POST /trades/resolve`",
     ),
     "transition_overdue": Alert(
         meaning="a market's dispute window or its days of votes are over and it did not move",

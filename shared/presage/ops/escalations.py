@@ -41,27 +41,20 @@ class _Raised:
 
 def ask_support(call: Call, subject: str, reason: str, data: Mapping[str, object]) -> None:
     """Bring something that no code can mend before a human, once a subject."""
-    _open(call, kind="support", subject=subject, market_id=None, reason=reason, data=data)
+    _open(call, "support", subject, reason, data)
 
 
 def open_for_market(
     call: Call, market_id: uuid.UUID, reason: str, data: Mapping[str, object]
 ) -> None:
-    """Ask a human to resolve a market, once; a repeat changes nothing."""
-    _open(
-        call,
-        kind="resolution",
-        subject=str(market_id),
-        market_id=market_id,
-        reason=reason,
-        data=data,
-    )
+    """Ask a human to resolve an active market, once; a repeat changes nothing."""
+    _open(call, "resolution", str(market_id), reason, data, about=(market_id, "ACTIVE"))
 
 
 def open_for_dispute(call: Call, market_id: uuid.UUID, reason: str) -> None:
     """Ask a human to end a dispute, once; a repeat changes nothing."""
     subject = f"dispute:{market_id}"
-    _open(call, kind="resolution", subject=subject, market_id=market_id, reason=reason, data={})
+    _open(call, "resolution", subject, reason, {}, about=(market_id, "DISPUTED"))
 
 
 def list_escalations(call: Call, request: ListEscalations) -> Page[EscalationView]:
@@ -167,17 +160,20 @@ def _before(request: CursorRequest) -> int | str | None:
 
 def _open(
     call: Call,
-    *,
     kind: Literal["support", "resolution"],
     subject: str,
-    market_id: uuid.UUID | None,
     reason: str,
     data: Mapping[str, object],
+    *,
+    about: tuple[uuid.UUID | None, str | None] = (None, None),
 ) -> None:
+    """`about` is a market and the state of it that is asked about."""
+    market_id, state = about
     params = {
         "kind": kind,
         "subject": subject,
         "market_id": market_id,
+        "state": state,
         "reason": reason,
         "data": orjson.dumps(dict(data)).decode(),
         "now": call.now,

@@ -34,7 +34,7 @@ class HealthMetrics(ResponseModel):
 
 
 class Health(ResponseModel):
-    """Unhealthy without the database; degraded without Redis or the Solana RPC."""
+    """Unhealthy without the database; degraded without Redis, the Solana RPC or the indexer."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
     services: Services

@@ -7,10 +7,17 @@ from pg_catalog.pg_stat_activity
 where datname = pg_catalog.current_database();
 
 -- name: open_escalation
--- Ask a human, once for each subject, and tell the admins.
-with opened as (
+-- Ask a human, once for each subject, and tell the admins. About a market only while it is in the
+-- state that is asked about: who moves it on answers what is open, and holds its row until then.
+with asked as (
+    select m.id from public.markets as m
+    where m.id = %(market_id)s and m.state = %(state)s
+    for share
+),
+opened as (
     insert into public.escalations (kind, subject, market_id, reason, data, created_at)
-    values (%(kind)s, %(subject)s, %(market_id)s, %(reason)s, %(data)s::jsonb, %(now)s)
+    select %(kind)s, %(subject)s, %(market_id)s::uuid, %(reason)s, %(data)s::jsonb, %(now)s
+    where %(market_id)s::uuid is null or exists (select from asked)
     on conflict (kind, subject) do nothing
     returning market_id, created_at
 )

@@ -35,8 +35,7 @@ class Poll:
         arrivals, self.receiver.arrivals = self.receiver.arrivals, []
         for arrival in arrivals:
             told = {"authorization": arrival.headers["authorization"]}
-            event = self.platform.event("receive_helius", raw=arrival.body, headers=told)
-            assert self.platform.invoke("receive_helius", event).status == 200
+            assert self.platform.index_raw(arrival.body, **told).status == 200
 
     def cast(self, likes: int, dislikes: int) -> None:
         """Votes of new wallets that exist in the database only."""
@@ -99,8 +98,7 @@ class Poll:
 
     def select(self, statement: str) -> list[tuple[Any, ...]]:
         """Rows of the market as the owner sees them."""
-        with self.platform.database.connect() as owner:
-            return owner.execute(statement.encode(), (self.market_id,)).fetchall()
+        return self.platform.rows(statement, self.market_id)
 
     def execute(self, statement: str, *params: object) -> None:
         """A statement of the owner's."""

@@ -12,6 +12,8 @@ from solders.keypair import Keypair
 
 from infra.local.clock import set_clock
 from infra.local.deliveries import PROGRAMME
+from infra.local.feed import FeedServer
+from infra.local.ipfs import IpfsNode
 from presage import clock
 from presage.chain import programme
 from tests.cluster import Cluster
@@ -28,6 +30,7 @@ from tests.harness import (
 from tests.integration.local.receiver import Receiver
 from tests.integration.routes.chain_poll import Poll
 from tests.integration.routes.chain_sender import Sender
+from tests.integration.routes.pinning import Network
 from tests.redis_server import TOKEN as REDIS_TOKEN
 from tests.redis_server import RedisServer
 
@@ -40,6 +43,12 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the Upstash REST bridge over a throw-away Valkey."""
     with RedisServer(tmp_path_factory.mktemp("bridge")) as server:
         yield server.url
+
+
+def _empty(redis_url: str) -> None:
+    """Forget all that Redis holds; not by the platform's client, which may take it for down."""
+    authorized = {"Authorization": f"Bearer {REDIS_TOKEN}"}
+    httpx.post(redis_url, json=["FLUSHALL"], headers=authorized).raise_for_status()
 
 
 def _serve(
@@ -72,8 +81,7 @@ def _serve(
         patch.setenv(name, value)
     with database.connect() as owner:
         owner.execute(f"alter database {database.name} set presage.clock = 'replay'".encode())
-    authorized = {"Authorization": f"Bearer {REDIS_TOKEN}"}
-    httpx.post(redis_url, json=["FLUSHALL"], headers=authorized).raise_for_status()
+    _empty(redis_url)
     served = Platform(database, clock_file)
     yield served
     served.close()
@@ -104,6 +112,18 @@ def admin(platform: Platform) -> Wallet:
 
 
 @pytest.fixture
+def network(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
+    """The IPFS network that the platform asks."""
+    assert platform
+    node = IpfsNode()
+    first, second = (IpfsNode(blocks=node.blocks) for _ in range(2))
+    with FeedServer(node) as api, FeedServer(first) as one, FeedServer(second) as other:
+        monkeypatch.setenv("IPFS_API_URL", f"{api.url}/")
+        monkeypatch.setenv("IPFS_GATEWAYS", f"{one.url}/, {other.url}")
+        yield Network(node, first, second)
+
+
+@pytest.fixture
 def now_ms(platform: Platform) -> int:  # noqa: ARG001 - the platform sets the clock
     """The simulated time."""
     return clock.now_ms()
@@ -126,7 +146,7 @@ def sender(module_platform: Platform, chain: Cluster, redis_url: str) -> Iterato
     sender = Sender(module_platform, chain, market_id, market, redis_url)
     yield sender
     chain.control("faults")
-    sender.redis("FLUSHALL")
+    _empty(redis_url)
     with module_platform.database.connect() as owner:
         owner.execute("truncate chain_transactions, ops_alerts")
 
@@ -196,6 +216,6 @@ def poll(
     poll.hear()
     yield poll
     cluster.control("faults")
-    Sender(module_platform, cluster, market_id, market, redis_url).redis("FLUSHALL")
+    _empty(redis_url)
     poll.execute("truncate chain_transactions, ops_alerts, dead_letters, vote_tallies")
     poll.execute("update markets set state = 'CANCELLED'")

@@ -41,12 +41,6 @@ def delivered(cluster: Cluster, signature: str) -> dict[str, Any]:
     return raw | {"indexWithinBlock": order.index(signature)}
 
 
-def rows(platform: Platform, query: str) -> list[tuple[Any, ...]]:
-    """What a query finds."""
-    with platform.database.connect() as owner:
-        return owner.execute(query.encode()).fetchall()
-
-
 def all_tables(platform: Platform) -> dict[str, list[tuple[Any, ...]]]:
     """All that the chain's events make."""
     with platform.database.connect() as owner:
@@ -56,8 +50,7 @@ def all_tables(platform: Platform) -> dict[str, list[tuple[Any, ...]]]:
 def agrees(platform: Platform, cluster: Cluster, address: Pubkey) -> None:
     """A market's row is what its account holds."""
     account = cluster.account(MarketAccount, address)
-    [row] = rows(
-        platform,
+    [row] = platform.rows(
         "select state, shares_yes, shares_no, b_parameter from chain_markets"  # noqa: S608 - ours
         f" where address = '{address}'",
     )

@@ -36,7 +36,6 @@ from tests.integration.routes.following import (
     flush_breakers,
     lose,
     reconcile,
-    rows,
     told,
 )
 
@@ -83,7 +82,7 @@ def test_logs_that_were_cut_off_are_fetched_again(
     counts = reconcile(platform)
     assert (counts["whole"], counts["discrepancies"]) == (1, 0)
     agrees(platform, cluster, address)
-    assert rows(platform, "select from chain_incomplete") == []
+    assert platform.rows("select from chain_incomplete") == []
 
 
 def test_what_the_chain_itself_has_cut_off_is_told_by_the_accounts(
@@ -111,7 +110,7 @@ def test_what_the_chain_itself_has_cut_off_is_told_by_the_accounts(
         assert reconcile(platform)["discrepancies"] == 0
     _hold_what_they_hold(platform, cluster, address, alice)
     position = cluster.account(UserPosition, position_address(address, alice.pubkey()))
-    [(weight,)] = rows(platform, "select weight from dispute_weights")
+    [(weight,)] = platform.rows("select weight from dispute_weights")
     assert weight == abs(position.shares_yes - position.shares_no)
     expected = all_tables(platform)
     reindex(platform.database.url(), rows=2)
@@ -134,12 +133,12 @@ def test_a_claim_that_is_cut_off_is_told_by_the_position(
         assert reconcile(platform)["whole"] == 1
     paid = cluster.account(UserPosition, position_address(address, alice.pubkey())).claimed_amount
     claims = "select has_claimed, claimed from chain_positions"
-    assert rows(platform, claims) == [(True, paid)]
+    assert platform.rows(claims) == [(True, paid)]
     reindex(platform.database.url())
-    assert rows(platform, claims) == [(True, paid)]
+    assert platform.rows(claims) == [(True, paid)]
     # Told by its own event after all, it is no second one.
     assert platform.index(delivered(cluster, hidden)).data["indexed"] == 1
-    assert rows(platform, claims) == [(True, paid)]
+    assert platform.rows(claims) == [(True, paid)]
 
 
 def failing(*signatures: str, says: int | Answer = 500) -> Change:
@@ -161,7 +160,7 @@ def _signatures(cluster: Cluster, address: Pubkey) -> list[str]:
 
 def _indexed(platform: Platform) -> set[str]:
     fetched = "select signature from chain_events where signature not like 'observed:%'"
-    return {one for (one,) in rows(platform, fetched)}
+    return {one for (one,) in platform.rows(fetched)}
 
 
 def test_a_slow_node_is_followed_transaction_by_transaction(
@@ -219,7 +218,7 @@ def test_what_a_node_cannot_show_hinders_nothing_and_is_not_forgotten(
         for attempts in (1, 2):
             counts = reconcile(platform)
             assert (counts["whole"], counts["markets"] >= 1) == (0, True)
-            assert rows(platform, "select signature, attempts from chain_incomplete") == [
+            assert platform.rows("select signature, attempts from chain_incomplete") == [
                 (hidden, attempts)
             ]
         assert _indexed(platform) >= {*_signatures(cluster, address)} - {hidden}
@@ -227,9 +226,9 @@ def test_what_a_node_cannot_show_hinders_nothing_and_is_not_forgotten(
         agrees(platform, cluster, address)
         platform.advance(3_600)
         reconcile(platform)
-        assert rows(platform, "select from chain_incomplete") == []
+        assert platform.rows("select from chain_incomplete") == []
         for status, failures in [("pending", 1), ("pending", 2), ("pending", 3)]:
-            found = rows(platform, "select item, status, failures from dead_letters")
+            found = platform.rows("select item, status, failures from dead_letters")
             assert found == [(f"transaction:{hidden}", status, failures)]
             platform.advance(3_600)
             reconcile(platform, "partial")
@@ -241,7 +240,7 @@ def test_what_a_node_cannot_show_hinders_nothing_and_is_not_forgotten(
     assert hidden not in _indexed(platform)
     assert reconcile(platform)["whole"] == 1
     assert hidden in _indexed(platform)
-    assert rows(platform, "select status from dead_letters") == [("resolved",)]
+    assert platform.rows("select status from dead_letters") == [("resolved",)]
     agrees(platform, cluster, address)
 
 
@@ -258,7 +257,7 @@ def test_a_node_that_stops_answering_loses_nothing_that_it_told(
         for left in (1, 2):
             reconcile(platform, "partial")
             assert _indexed(platform) == {newest}
-            waiting = rows(platform, "select signature from chain_incomplete order by slot desc")
+            waiting = platform.rows("select signature from chain_incomplete order by slot desc")
             assert waiting == [(one,) for one in older[:left]]
             flush_breakers(platform)
     monkeypatch.setenv("SOLANA_RPC_URL", cluster.url)
@@ -308,7 +307,7 @@ def test_what_a_node_behind_does_not_list_is_no_discrepancy(
     monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0)
     _behind(cluster, "getSignaturesForAddress", slots=1_000)
     reconcile(platform, "partial")
-    assert rows(platform, "select from discrepancies") == []
+    assert platform.rows("select from discrepancies") == []
     cluster.control("faults")
     assert reconcile(platform)["discrepancies"] == 0
     agrees(platform, cluster, address)
@@ -327,7 +326,7 @@ def test_a_look_from_before_a_hidden_trade_does_not_tell_it(
     with FeedServer(OtherNode(cluster, cutting(hidden))) as node:
         monkeypatch.setenv("SOLANA_RPC_URL", node.url)
         assert reconcile(platform)["whole"] == 0
-        assert rows(platform, "select attempts from chain_incomplete") == [(1,)]
+        assert platform.rows("select attempts from chain_incomplete") == [(1,)]
         cluster.control("faults")
         assert reconcile(platform)["whole"] == 1
     _hold_what_they_hold(platform, cluster, address, alice)
@@ -355,7 +354,7 @@ def test_what_takes_the_database_too_long_fails_alone(
             owner.execute(held, (str(alice.pubkey()),))
             counts = reconcile(platform)
         assert (counts["whole"], counts["markets"]) == (1, 1)
-        kept = rows(platform, "select signature, attempts from chain_incomplete")
+        kept = platform.rows("select signature, attempts from chain_incomplete")
         assert kept == [(hidden[alice], 1)]
         _hold_what_they_hold(platform, cluster, address, bob)
         assert reconcile(platform)["whole"] == 1
@@ -430,7 +429,7 @@ def test_however_many_wait_they_are_fetched_while_there_is_time(
     slot = first.slot - reconciliation.CHAIN
     done = event_reconciliation(_run(platform, slot, done.next_cursor))
     assert (done.counts["whole"], done.next_cursor) == (1, None)
-    assert len(rows(platform, "select from chain_incomplete")) == 1
+    assert len(platform.rows("select from chain_incomplete")) == 1
 
 
 def test_letters_that_fail_again_end_a_look(
@@ -472,8 +471,8 @@ def test_a_position_is_believed_by_its_place_and_its_owner(
     with FeedServer(OtherNode(cluster, forging(hidden, place, account))) as node:
         monkeypatch.setenv("SOLANA_RPC_URL", node.url)
         reconcile(platform)
-    observed = rows(
-        platform, "select wallet from chain_events where event_type = 'PositionObserved'"
+    observed = platform.rows(
+        "select wallet from chain_events where event_type = 'PositionObserved'"
     )
     wallets = {str(alice.pubkey())} | ({str(thief)} if is_at_its_place and is_ours else set())
     assert {wallet for (wallet,) in observed} == wallets
@@ -485,8 +484,7 @@ def _hold_what_they_hold(
     """The market's row and the wallet's are what their accounts hold."""
     agrees(platform, cluster, address)
     position = cluster.account(UserPosition, position_address(address, wallet.pubkey()))
-    held = rows(
-        platform,
+    held = platform.rows(
         "select shares_yes, shares_no from chain_positions"  # noqa: S608 - ours
         f" where wallet = '{wallet.pubkey()}'",
     )

@@ -55,6 +55,7 @@ def test_an_upheld_dispute_turns_the_outcome_and_gives_the_bond_back(
         "finalized": 0,
         "concluded": 0,
         "sent": 0,
+        "cancelled": 0,
     }
     decided = _decide(platform, admin, market, upheld=True, outcome="YES", reason="Corrected.")
     assert (decided.status, decided.data["state"]) == (200, "FINALIZED")

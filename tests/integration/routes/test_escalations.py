@@ -1,6 +1,7 @@
 """Escalations: tickets of one's own, louder once at each level, answered once."""
 
 import json
+from concurrent.futures import wait
 from typing import Any
 from uuid import UUID
 
@@ -209,6 +210,27 @@ def test_what_was_asked_of_a_market_is_answered_by_its_move(
     assert [(one["reason"], one["resolution"]) for one in shown] == [
         ("No tick.", "By the newspaper.")
     ]
+
+
+def test_nothing_is_asked_of_a_market_that_is_moved_in_the_meantime(
+    platform: Platform, admin: Wallet
+) -> None:
+    market = platform.active_market(admin, admin)
+    call = platform.as_zone("worker")
+    move = "update markets set state = 'CANCELLED' where id = %s"
+
+    def ask() -> None:
+        escalations.open_for_market(call, UUID(market), "No tick.", {})
+
+    with platform.threads(1) as pool, platform.database.connect() as owner:
+        with owner.transaction():
+            owner.execute(move.encode(), (market,))
+            asked = pool.submit(ask)
+            wait([asked], timeout=0.5)  # it does not get past the move
+        asked.result()
+    ask()
+    escalations.open_for_dispute(call, UUID(market), "Nobody voted.")
+    assert _open(platform, admin) == []
 
 
 def test_an_admin_brings_a_question_before_the_others(platform: Platform, admin: Wallet) -> None:

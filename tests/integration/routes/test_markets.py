@@ -55,6 +55,7 @@ def test_a_market_lives_from_proposal_to_payout(
         "finalized": 1,
         "concluded": 0,
         "sent": 0,
+        "cancelled": 0,
     }
     settled = platform.deliver("settle_market").data["counts"]
     assert settled == {"settled": 1, "paidUsers": 2, "paidMicros": 10_000_000}

@@ -30,7 +30,6 @@ from tests.integration.routes.following import (
     flush_breakers,
     lose,
     reconcile,
-    rows,
 )
 
 WEBHOOK_ID = "00000000-0000-4000-8000-000000000001"
@@ -48,7 +47,7 @@ def test_what_no_delivery_brought_is_fetched(
     cluster.advance_slots(40)
     assert reconcile(platform)["discrepancies"] == 0
     agrees(platform, cluster, address)
-    states = rows(platform, f"select state from markets where chain_address = '{address}'")  # noqa: S608
+    states = platform.rows(f"select state from markets where chain_address = '{address}'")  # noqa: S608
     assert states == [("RESOLVING",)]
     before = all_tables(platform)
     # Nothing new is nothing done, and what is new is fetched from where it stopped.
@@ -60,7 +59,7 @@ def test_what_no_delivery_brought_is_fetched(
     cluster.advance_slots(40)
     assert reconcile(platform)["discrepancies"] == 0
     agrees(platform, cluster, address)
-    assert rows(platform, "select from discrepancies") == []
+    assert platform.rows("select from discrepancies") == []
 
 
 def test_what_is_fetched_is_what_would_have_been_delivered(
@@ -108,8 +107,8 @@ def test_what_is_on_its_way_is_no_discrepancy(
     assert reconcile(platform)["discrepancies"] == 0
     for one in (address, made):
         agrees(platform, cluster, one)
-    assert rows(platform, "select from discrepancies") == []
-    assert rows(platform, "select from ops_alerts where type = 'state_discrepancy'") == []
+    assert platform.rows("select from discrepancies") == []
+    assert platform.rows("select from ops_alerts where type = 'state_discrepancy'") == []
 
 
 def test_the_chain_is_right(
@@ -123,14 +122,13 @@ def test_the_chain_is_right(
     reconcile(platform)
     lose(platform, lost)
     lose(platform, resolved)
-    [(state, yes)] = rows(
-        platform,
+    [(state, yes)] = platform.rows(
         f"select state, shares_yes from chain_markets where address = '{address}'",  # noqa: S608
     )
     assert state == "ACTIVE"
     assert reconcile(platform)["discrepancies"] == 2
     agrees(platform, cluster, address)
-    found = rows(platform, "select field, ours, theirs from discrepancies order by id")
+    found = platform.rows("select field, ours, theirs from discrepancies order by id")
     account = cluster.account(MarketAccount, address)
     before = account.b_parameter // 1000
     assert found == [
@@ -142,7 +140,7 @@ def test_the_chain_is_right(
     assert (alert["type"], alert["severity"]) == ("state_discrepancy", "HIGH")
     shown = platform.call("list_discrepancies", token=admin.token).data
     assert [one["invariant"] for one in shown] == ["chain_account"] * 2
-    states = rows(platform, f"select state from markets where chain_address = '{address}'")  # noqa: S608
+    states = platform.rows(f"select state from markets where chain_address = '{address}'")  # noqa: S608
     assert states == [("RESOLVING",)]
     # It was said once; it outlives a rebuild; and what turns up late counts no second time.
     assert reconcile(platform)["discrepancies"] == 0
@@ -173,10 +171,10 @@ def test_a_market_that_takes_the_database_too_long_fails_alone(
         assert reconcile(platform, "partial")["discrepancies"] == 1
     agrees(platform, cluster, addresses[1])
     left = "select item, status from dead_letters"
-    assert rows(platform, left) == [(f"market:{market_id}", "pending")]
+    assert platform.rows(left) == [(f"market:{market_id}", "pending")]
     assert reconcile(platform)["discrepancies"] == 1
     agrees(platform, cluster, addresses[0])
-    assert rows(platform, left) == [(f"market:{market_id}", "resolved")]
+    assert platform.rows(left) == [(f"market:{market_id}", "resolved")]
 
 
 def test_what_holds_for_every_market_is_compared_too(
@@ -184,9 +182,9 @@ def test_what_holds_for_every_market_is_compared_too(
 ) -> None:
     reconcile(platform)
     account = cluster.account(GlobalConfig, config_address())
-    [row] = rows(platform, "select dispute_period, protocol_fee_bps, admin from chain_config")
+    [row] = platform.rows("select dispute_period, protocol_fee_bps, admin from chain_config")
     assert row == (account.dispute_period, account.protocol_fee_bps, str(AUTHORITY.pubkey()))
-    assert rows(platform, "select from discrepancies") == []
+    assert platform.rows("select from discrepancies") == []
     with platform.database.connect() as owner:
         owner.execute(
             "update chain_events set data = data || '{\"dispute_period\": 5}'"
@@ -195,7 +193,7 @@ def test_what_holds_for_every_market_is_compared_too(
     assert reconcile(platform)["discrepancies"] == 1
     [found] = platform.call("list_discrepancies", token=admin.token).data
     assert (found["invariant"], found["subject"]) == ("chain_account", "config.dispute_period")
-    kept = rows(platform, "select dispute_period from chain_config")
+    kept = platform.rows("select dispute_period from chain_config")
     assert kept == [(account.dispute_period,)]
 
 
@@ -236,15 +234,15 @@ def test_an_account_that_is_missing_is_told_once(
     with FeedServer(OtherNode(cluster, change)) as node:
         monkeypatch.setenv("SOLANA_RPC_URL", node.url)
         assert [reconcile(platform)["discrepancies"] for _ in range(8)] == [1, *[0] * 7]
-        told = rows(platform, "select field, ours, theirs from discrepancies")
+        told = platform.rows("select field, ours, theirs from discrepancies")
         assert told == [("account", "there", "missing")]
-        assert rows(platform, "select count from ops_alerts") == [(1,)]
+        assert platform.rows("select count from ops_alerts") == [(1,)]
         # When admins are shown it no more, it is told again.
         platform.advance(30 * 86_400)
         assert reconcile(platform)["discrepancies"] == 1
     platform.advance(61 * 86_400)
     assert platform.deliver("cleanup").data["counts"]["clean_discrepancies"] == 1
-    assert len(rows(platform, "select from discrepancies")) == 1
+    assert len(platform.rows("select from discrepancies")) == 1
 
 
 def test_a_configuration_that_nobody_can_read_hinders_no_market(
@@ -262,7 +260,7 @@ def test_a_configuration_that_nobody_can_read_hinders_no_market(
         monkeypatch.setenv("SOLANA_RPC_URL", node.url)
         assert reconcile(platform, "partial")["markets"] >= 1
     agrees(platform, cluster, address)
-    letters = rows(platform, "select item, error from dead_letters")
+    letters = platform.rows("select item, error from dead_letters")
     assert letters == [("config", "DecodeError: this is no GlobalConfig")]
 
 
@@ -282,7 +280,7 @@ def test_a_node_that_fails_hinders_nothing_for_long(
     flush_breakers(platform)
     assert reconcile(platform)["discrepancies"] == 0
     agrees(platform, cluster, address)
-    letters = rows(platform, "select item, status from dead_letters")
+    letters = platform.rows("select item, status from dead_letters")
     assert letters == [("rpc", "resolved")]
 
 
@@ -298,15 +296,15 @@ def test_what_could_not_be_read_is_read_again(platform: Platform, cluster: Clust
             (json.dumps([{"item": "malformed:1", "error": "x", "payload": {"base64": body}}]),),
         )
     assert reconcile(platform, "partial")["read"] == 1
-    letters = rows(
-        platform, "select item, status, failures, payload from dead_letters order by item"
+    letters = platform.rows(
+        "select item, status, failures, payload from dead_letters order by item"
     )
     assert [(item[:11], status, failures) for item, status, failures, _ in letters] == [
         ("malformed:1", "resolved", 1),
         (letters[1][0][:11], "pending", 2),
     ]
     assert base64.b64decode(letters[1][3]["base64"]) == b'{"slot": "no"}'
-    made = rows(platform, "select state from markets where slug like 'solana-%'")
+    made = platform.rows("select state from markets where slug like 'solana-%'")
     assert made == [("PROPOSED",)]
 
 
@@ -343,7 +341,7 @@ def test_what_was_not_tried_is_not_done(
     """Without a cluster, with a node that is down, and behind more letters than a run reads."""
 
     def left() -> list[str]:
-        kept = rows(platform, "select item from dead_letters where status = 'pending' order by id")
+        kept = platform.rows("select item from dead_letters where status = 'pending' order by id")
         return [item for (item,) in kept]
 
     made = of_events(MarketCreated(market("late"), wallet("a"), 10**11, 0, GENESIS_S))

@@ -3,42 +3,41 @@
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator
+import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from infra.local.feed import FeedServer
 from infra.local.ipfs import Fault, IpfsNode, file_cid, raw_cid
 from presage import clock
 from presage.adapters import ipfs, redis
 from presage.discussions import snapshots
 from presage.errors import UpstreamError
 from tests.harness import NOON_MS, Answer, Platform, Wallet
+from tests.integration.routes.pinning import (
+    DAY_S,
+    Network,
+    anchors,
+    next_day,
+    now_text,
+    run_snapshots,
+)
 
-DAY_S = 86_400
 BLOCK = 262_144
 
 
 @dataclass
-class Network:
-    """A node that pins, and two gateways of the same network, asked in this order."""
+class Hurry:
+    """A clock by which all time is over once the node was asked so often."""
 
     node: IpfsNode
-    first: IpfsNode
-    second: IpfsNode
+    often: int
 
-
-@pytest.fixture
-def network(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
-    assert platform
-    node = IpfsNode()
-    first, second = (IpfsNode(blocks=node.blocks) for _ in range(2))
-    with FeedServer(node) as api, FeedServer(first) as one, FeedServer(second) as other:
-        monkeypatch.setenv("IPFS_API_URL", api.url)
-        monkeypatch.setenv("IPFS_GATEWAYS", f"{one.url}/, {other.url}")
-        yield Network(node, first, second)
+    def monotonic(self) -> float:
+        """Now, or behind all that is to come."""
+        return time.monotonic() if len(self.node.asked) < self.often else math.inf
 
 
 @pytest.fixture
@@ -50,28 +49,6 @@ def market(platform: Platform, admin: Wallet) -> str:
 @pytest.fixture
 def alice(platform: Platform) -> Wallet:
     return platform.sign_in()
-
-
-def _next_day(platform: Platform, days: int = 1) -> None:
-    """To a quarter past the next midnight (UTC)."""
-    midnight = clock.floor_to(clock.now(), DAY_S)
-    platform.set_clock(clock.to_ms(midnight) + days * DAY_S * 1000 + 900_000)
-
-
-def _run(platform: Platform, **slot: str) -> dict[str, Any]:
-    answer = platform.deliver("discussion_snapshot", slot or None)
-    assert answer.status == 200, answer.body
-    done: dict[str, Any] = answer.data
-    return done
-
-
-def _now() -> str:
-    return clock.from_ms(clock.now_ms()).isoformat()
-
-
-def _anchors(platform: Platform, market: str) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = platform.call("list_anchors", id=market).data
-    return listed
 
 
 def _get(platform: Platform, cid: str) -> Answer:
@@ -94,16 +71,16 @@ def test_a_days_discussion_is_pinned_as_canonical_json(
     said = platform.comment(alice, market, 'এক "two"\n').data["id"]
     taken_back = platform.comment(alice, market, "never mind").data["id"]
     platform.call("delete_comment", token=alice.token, id=taken_back)
-    _next_day(platform)
+    next_day(platform)
     platform.comment(platform.sign_in(), market, "of the next day")
-    assert _run(platform)["counts"] == {"pinned": 1, "documents": 1}
+    assert run_snapshots(platform)["counts"] == {"pinned": 1, "documents": 1}
     # RFC 8785 by hand.
     document = (
         '{"discussions":[{"content":"এক \\"two\\"","created_at":"2026-07-24T12:00:00.000Z",'
         f'"id":{said},"user_wallet":"{alice.address}"}}],"discussions_count":1,'
         f'"market_id":"{market}","snapshot_date":"2026-07-24"}}'
     ).encode()
-    (anchor,) = _anchors(platform, market)
+    (anchor,) = anchors(platform, market)
     assert anchor == {
         "id": anchor["id"],
         "marketId": market,
@@ -126,18 +103,18 @@ def test_a_day_is_pinned_once_and_a_silent_day_not_at_all(
 ) -> None:
     platform.comment(alice, market)
     for pinned in (1, 0, 0):
-        _next_day(platform)
-        assert _run(platform)["counts"]["pinned"] == pinned
+        next_day(platform)
+        assert run_snapshots(platform)["counts"]["pinned"] == pinned
     platform.advance(300)
-    again = _run(platform, slot="2026-07-25T00:05:00.000007Z", again=True)  # type: ignore[arg-type]
+    again = run_snapshots(platform, slot="2026-07-25T00:05:00.000007Z", again=True)  # type: ignore[arg-type]
     assert again["counts"]["pinned"] == 0
     platform.comment(platform.sign_in(), market, "back")
-    _next_day(platform)
-    assert _run(platform)["counts"]["pinned"] == 1
-    assert [one["snapshotDate"] for one in _anchors(platform, market)] == [
+    next_day(platform)
+    assert run_snapshots(platform)["counts"]["pinned"] == 1
+    assert [one["snapshotDate"] for one in anchors(platform, market)] == [
         *("2026-07-27", "2026-07-24"),
     ]
-    assert [one["discussionsCount"] for one in _anchors(platform, market)] == [2, 1]
+    assert [one["discussionsCount"] for one in anchors(platform, market)] == [2, 1]
     assert len(network.node.pinned) == 2
 
 
@@ -145,9 +122,9 @@ def test_more_than_a_block_is_several_documents_that_lead_to_each_other(
     platform: Platform, market: str, alice: Wallet, network: Network
 ) -> None:
     _say_much(platform, alice, market, 40)
-    _next_day(platform)
-    assert _run(platform)["counts"] == {"pinned": 1, "documents": 3}
-    (anchor,) = _anchors(platform, market)
+    next_day(platform)
+    assert run_snapshots(platform)["counts"] == {"pinned": 1, "documents": 3}
+    (anchor,) = anchors(platform, market)
     assert (anchor["parts"], anchor["discussionsCount"]) == (3, 40)
     assert anchor["sizeBytes"] == sum(map(len, network.node.blocks.values()))
     cid, seen, pages = anchor["cid"], list[int](), list[int]()
@@ -176,7 +153,7 @@ def test_a_discussion_beyond_all_measure_is_not_even_loaded(
     large, small = sorted((market, other))
     _say_much(platform, alice, large, 60)
     platform.comment(alice, small)
-    _next_day(platform)
+    next_day(platform)
     monkeypatch.setattr(snapshots, "MAX_PAGES", 3)
     made = list[str]()
     blocks_of = snapshots.blocks_of
@@ -186,7 +163,7 @@ def test_a_discussion_beyond_all_measure_is_not_even_loaded(
         return blocks_of(market_id, *given)
 
     monkeypatch.setattr(snapshots, "blocks_of", loaded)
-    done = _run(platform)
+    done = run_snapshots(platform)
     assert (done["status"], done["counts"]) == ("partial", {"pinned": 1, "documents": 1})
     assert made == [small]
     assert len(network.node.pinned) == 1
@@ -202,11 +179,11 @@ def test_one_market_that_fails_is_tried_again_alone(
     markets = sorted((market, other))
     for one in markets:
         platform.comment(alice, one)
-    _next_day(platform)
+    next_day(platform)
     network.node.faults["add"] = ["other cid"]
-    done = _run(platform)
+    done = run_snapshots(platform)
     assert (done["status"], done["counts"]) == ("partial", {"pinned": 1, "documents": 1})
-    assert [len(_anchors(platform, one)) for one in markets] == [0, 1]
+    assert [len(anchors(platform, one)) for one in markets] == [0, 1]
     with platform.database.connect() as owner:
         letters = owner.execute("select workflow, item from dead_letters").fetchall()
         planned = owner.execute("select cid from ipfs_anchors where pinned_at is null").fetchall()
@@ -215,34 +192,34 @@ def test_one_market_that_fails_is_tried_again_alone(
     assert [_get(platform, cid).status for (cid,) in planned] == [404]
     platform.advance(300)
     slot = clock.from_ms(clock.now_ms()).isoformat()
-    again = _run(platform, slot=slot, again=True)  # type: ignore[arg-type]
+    again = run_snapshots(platform, slot=slot, again=True)  # type: ignore[arg-type]
     assert again["counts"] == {"pinned": 1, "documents": 1}
-    assert [len(_anchors(platform, one)) for one in markets] == [1, 1]
+    assert [len(anchors(platform, one)) for one in markets] == [1, 1]
 
 
 def test_a_day_that_an_admin_retries_later_is_the_day_that_is_pinned(
     platform: Platform, admin: Wallet, market: str, alice: Wallet, network: Network
 ) -> None:
     platform.comment(alice, market, "of the first day")
-    _next_day(platform)
+    next_day(platform)
     network.node.faults["add"] = ["500"] * 8
     for minutes in (5, 10, 20, 40):
-        assert _run(platform, slot=_now(), again=True)["status"] == "partial"  # type: ignore[arg-type]
+        assert run_snapshots(platform, slot=now_text(), again=True)["status"] == "partial"  # type: ignore[arg-type]
         platform.advance(60 * minutes)
         redis.flush([("FLUSHALL",)])
     [letter] = platform.call("list_dead_letters", token=admin.token).data
     assert (letter["item"], letter["status"]) == (f"{market}:2026-07-24", "manual_review")
     # It waits for a human; the days that follow do not wait for it.
     platform.comment(platform.sign_in(), market, "of the second day")
-    _next_day(platform)
-    assert _run(platform)["counts"]["pinned"] == 1
-    assert [one["snapshotDate"] for one in _anchors(platform, market)] == ["2026-07-25"]
-    _next_day(platform, 3)
+    next_day(platform)
+    assert run_snapshots(platform)["counts"]["pinned"] == 1
+    assert [one["snapshotDate"] for one in anchors(platform, market)] == ["2026-07-25"]
+    next_day(platform, 3)
     again = platform.call("retry_dead_letter", token=admin.token, letter_id=letter["id"])
     assert again.status == 200
     platform.advance(60)
-    assert _run(platform, slot=_now(), again=True)["counts"]["pinned"] == 1  # type: ignore[arg-type]
-    listed = _anchors(platform, market)
+    assert run_snapshots(platform, slot=now_text(), again=True)["counts"]["pinned"] == 1  # type: ignore[arg-type]
+    listed = anchors(platform, market)
     assert [(one["snapshotDate"], one["discussionsCount"]) for one in listed] == [
         ("2026-07-25", 2),
         ("2026-07-24", 1),
@@ -252,20 +229,19 @@ def test_a_day_that_an_admin_retries_later_is_the_day_that_is_pinned(
 
 
 def test_a_try_goes_on_where_the_last_one_ended(
-    platform: Platform, market: str, alice: Wallet, network: Network, monkeypatch: Any
+    platform: Platform, market: str, alice: Wallet, network: Network
 ) -> None:
     _say_much(platform, alice, market, 40)
-    _next_day(platform)
-    monkeypatch.setattr(snapshots, "MARKET_S", 0.3)
-    network.node.hang_s = 0.2
-    network.node.faults["add"] = ["hang"] * 2
-    assert _run(platform)["counts"]["pinned"] == 0
+    next_day(platform)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ipfs, "time", Hurry(network.node, 2))
+        assert run_snapshots(platform)["counts"]["pinned"] == 0
     assert network.node.asked == ["add", "add"]
-    assert _anchors(platform, market) == []
+    assert anchors(platform, market) == []
     platform.advance(300)
-    assert _run(platform, slot=_now(), again=True)["counts"]["pinned"] == 1  # type: ignore[arg-type]
+    assert run_snapshots(platform, slot=now_text(), again=True)["counts"]["pinned"] == 1  # type: ignore[arg-type]
     assert network.node.asked == ["add"] * 3
-    (anchor,) = _anchors(platform, market)
+    (anchor,) = anchors(platform, market)
     assert (anchor["parts"], len(network.node.pinned)) == (3, 3)
     assert anchor["sizeBytes"] == sum(map(len, network.node.blocks.values()))
 
@@ -275,8 +251,8 @@ def test_a_run_asks_the_node_over_one_connection(
 ) -> None:
     _say_much(platform, alice, market, 40)
     platform.comment(alice, platform.active_market(admin, admin))
-    _next_day(platform)
-    assert _run(platform)["counts"] == {"pinned": 2, "documents": 4}
+    next_day(platform)
+    assert run_snapshots(platform)["counts"] == {"pinned": 2, "documents": 4}
     assert len(network.node.peers) == 1
 
 
@@ -285,9 +261,9 @@ def test_a_node_that_fails_once_is_asked_again(
     fault: Any, platform: Platform, market: str, alice: Wallet, network: Network
 ) -> None:
     platform.comment(alice, market)
-    _next_day(platform)
+    next_day(platform)
     network.node.faults["add"] = [fault]
-    assert _run(platform)["counts"]["pinned"] == 1
+    assert run_snapshots(platform)["counts"]["pinned"] == 1
     assert network.node.asked == ["add", "add"]
 
 
@@ -298,21 +274,21 @@ def test_a_hundred_markets_a_run(
     monkeypatch.setenv("QSTASH_URL", "http://127.0.0.1:9")
     for _ in range(3):
         platform.comment(alice, platform.active_market(admin, admin))
-    _next_day(platform)
+    next_day(platform)
     first = platform.deliver("discussion_snapshot")
     assert first.status == 502  # it could not publish what follows, and says so
     assert len(network.node.pinned) == 2
     platform.advance(60)
-    assert _run(platform)["counts"]["pinned"] == 1
+    assert run_snapshots(platform)["counts"]["pinned"] == 1
 
 
 def test_what_a_gateway_tampered_with_is_dropped_and_the_next_is_asked(
     platform: Platform, market: str, alice: Wallet, network: Network
 ) -> None:
     platform.comment(alice, market)
-    _next_day(platform)
-    _run(platform)
-    cid = _anchors(platform, market)[0]["cid"]
+    next_day(platform)
+    run_snapshots(platform)
+    cid = anchors(platform, market)[0]["cid"]
     faults: list[Fault] = ["tamper", "500", "hang", "huge", "redirect"]
     for fault in faults:
         redis.flush([("FLUSHALL",)])  # a breaker would leave it alone at the fifth
@@ -341,42 +317,32 @@ def test_only_what_we_published_is_served(
     for text in ("x", stranger.upper(), stranger[:-1] + "b", "Qm" + "1" * 44, "b" * 59):
         assert _get(platform, text).status == 400, text
     assert network.first.asked == []
-    assert _anchors(platform, market) == []
+    assert anchors(platform, market) == []
     monkeypatch.setenv("IPFS_GATEWAYS", "")
     assert _get(platform, stranger).status == 404
-
-
-def test_without_a_node_nothing_is_written_down(
-    platform: Platform, market: str, alice: Wallet
-) -> None:
-    platform.comment(alice, market)
-    _next_day(platform)
-    assert _run(platform)["counts"] == {"pinned": 0, "documents": 0}
-    with platform.database.connect() as owner:
-        assert owner.execute("select * from ipfs_anchors").fetchall() == []
 
 
 def test_after_ninety_days_it_is_unpinned_and_forgotten(
     platform: Platform, market: str, alice: Wallet, network: Network
 ) -> None:
     platform.comment(alice, market)
-    _next_day(platform)
-    _run(platform)
-    (old,) = _anchors(platform, market)
-    _next_day(platform, 60)
+    next_day(platform)
+    run_snapshots(platform)
+    (old,) = anchors(platform, market)
+    next_day(platform, 60)
     platform.comment(platform.sign_in(), market, "later")
-    _next_day(platform)
-    _run(platform)
-    _next_day(platform, 28)
+    next_day(platform)
+    run_snapshots(platform)
+    next_day(platform, 28)
     platform.deliver("cleanup")
     assert old["cid"] in network.node.pinned
-    _next_day(platform, 2)
+    next_day(platform, 2)
     network.node.faults["pin/rm"] = ["500", "500"]
     failed = platform.deliver("cleanup").data
     assert (failed["status"], failed["counts"]["ipfs_anchors"]) == ("partial", 0)
-    _next_day(platform)
+    next_day(platform)
     assert platform.deliver("cleanup").data["counts"]["ipfs_anchors"] == 1
-    (young,) = _anchors(platform, market)
+    (young,) = anchors(platform, market)
     assert network.node.pinned == {young["cid"]}
     assert _get(platform, old["cid"]).status == 404
 

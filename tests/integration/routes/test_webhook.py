@@ -286,6 +286,33 @@ def test_nobody_takes_over_what_somebody_proposed(platform: Platform, admin: Wal
     assert platform.call("get_market", market_id=market_id).data["state"] == "CANCELLED"
 
 
+def test_what_nobody_creates_on_chain_is_cancelled_after_thirty_days(
+    platform: Platform, admin: Wallet
+) -> None:
+    created, this = _proposed_on_chain(platform, admin, ALICE)
+    unsigned, late = _proposed_on_chain(platform, admin, ALICE)
+    dropped, _ = _proposed_on_chain(platform, admin, ALICE)
+    platform.index(of_events(MarketCreated(this, ALICE, 10**11, 0, GENESIS_S), name="1"))
+    cancelled = {
+        market: platform.call("cancel_market", token=admin.token, market_id=market).status
+        for market in (created, dropped)
+    }
+    assert cancelled == {created: 409, dropped: 200}
+
+    def states_after(passed_s: int) -> dict[str, str]:
+        platform.advance(passed_s)
+        assert platform.deliver("market_monitor").status == 200
+        return dict(_rows(platform, "select id::text, state from markets"))
+
+    states = {created: "PROPOSED", unsigned: "PROPOSED", dropped: "CANCELLED"}
+    assert states_after(30 * 86_400 - 60) == states
+    assert states_after(60) == states | {unsigned: "CANCELLED"}
+    # What waits on chain is not told either: there is nothing that an operator could do.
+    assert _count(platform, "ops_alerts") == 0
+    platform.index(of_events(MarketCreated(late, ALICE, 10**11, 0, GENESIS_S), name="2"))
+    assert states_after(60) == states
+
+
 def test_a_native_market_is_nobodys_on_chain(platform: Platform, admin: Wallet) -> None:
     """Whoever makes a market on chain chooses its id, and may choose one of ours."""
     market_id = platform.active_market(admin, admin)

@@ -249,6 +249,7 @@ def test_a_settlement_killed_in_the_middle_pays_once(platform: Platform, admin: 
         "finalized": 2,
         "concluded": 0,
         "sent": 0,
+        "cancelled": 0,
     }
     with platform.database.connect() as owner:
         order = [

@@ -22,8 +22,10 @@ def test_there_are_enough_of_them() -> None:
 def test_a_delivery_holds_what_is_true(name: str) -> None:
     case = CASES[name]
     batch = read_delivery(json.dumps(case.delivery).encode())
-    assert [(row.ordinal, row.event_type, row.market) for row in batch.rows] == list(case.events)
-    assert len(batch.incomplete) == case.incomplete
+    rows = [row for one in batch.transactions for row in one.rows]
+    assert [(row.ordinal, row.event_type, row.market) for row in rows] == list(case.events)
+    assert batch.seen.events == len(rows)
+    assert len(batch.seen.incomplete) == case.incomplete
     assert len(batch.malformed) == case.malformed
-    assert sum(one.has_failed for one in batch.transactions) == case.failed
-    assert FORGED.hex() not in "".join(map(str, batch.rows))
+    assert batch.seen.failed == case.failed
+    assert FORGED.hex() not in "".join(map(str, rows))
