@@ -19,7 +19,10 @@ begin
     perform public.lock_indexer();
     with met as (
         insert into public.chain_addresses (market, market_id, address)
-        select * from unnest(p_markets, p_market_ids, p_addresses)
+        select n.market, n.market_id, n.address
+        from unnest(p_markets, p_market_ids, p_addresses) as n (market, market_id, address)
+        where not exists (
+            select from public.chain_addresses as a where a.market = n.market collate "C")
         on conflict do nothing
         returning market, market_id, address
     )

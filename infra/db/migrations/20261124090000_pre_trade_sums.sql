@@ -1,19 +1,24 @@
--- Trades summed by market and wallet, a place in the arrays each: the shares they add (those sold
--- are less than nothing), what was paid and received in units of 1/1,000,000,000 SOL, how many. Of
--- each of their markets (`traded`) the latest price, and that trade's place in chain order.
+-- Trades summed by market and wallet, a place in the first arrays each: the shares they add (those
+-- sold are less than nothing), what was paid and received in units of 1/1,000,000,000 SOL, how many.
+-- From `traded` on a place is a market: the same, with volume for what was paid and received, and the
+-- latest price and that trade's place in chain order.
 create type chain_trade_sums as (
-    markets    text[],
-    wallets    text[],
-    yes        numeric[],
-    no         numeric[],
-    paid       numeric[],
-    received   numeric[],
-    trades     integer[],
-    traded     text[],
-    prices     numeric[],
-    slots      bigint[],
-    tx_indexes bigint[],
-    ordinals   bigint[]
+    markets       text[],
+    wallets       text[],
+    yes           numeric[],
+    no            numeric[],
+    paid          numeric[],
+    received      numeric[],
+    trades        integer[],
+    traded        text[],
+    traded_yes    numeric[],
+    traded_no     numeric[],
+    volumes       numeric[],
+    traded_trades integer[],
+    prices        numeric[],
+    slots         bigint[],
+    tx_indexes    bigint[],
+    ordinals      bigint[]
 );
 
 -- What a trade adds to its holder's shares, and its place in chain order.

@@ -5,7 +5,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import batched, count
+from itertools import batched, chain, count, islice
 from typing import Any
 
 import msgspec
@@ -31,6 +31,8 @@ from presage.events.transactions import (
 # Bytes that could not be read are tried again by this workflow, and then wait for an admin.
 RECONCILIATION = "event_reconciliation"
 _NULL = "\\N"
+# The server begins with a few, and is then woken less often.
+FIRST_BLOCK = 8
 TRANSACTIONS_PER_BLOCK = 64
 # How often other deliveries of the same transactions may come first: each time one has been kept.
 RIVALS = 50
@@ -186,7 +188,9 @@ def index(call: Call, batch: Batch, *beside: Statement[Any]) -> int:
             # Another delivery was in the way. Two in one order cannot wait for each other.
             batch.put_in_order()
         batch.kept = Kept((one.signature, one.ordinal) for one in known)
-        for chunk in batched(batch.read(), TRANSACTIONS_PER_BLOCK, strict=False):
+        read = batch.read()
+        first = [islice(read, FIRST_BLOCK)]
+        for chunk in chain(first, batched(read, TRANSACTIONS_PER_BLOCK, strict=False)):
             if lines := batch.kept.add(chunk):
                 yield lines
 

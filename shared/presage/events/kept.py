@@ -6,7 +6,7 @@ rows: they need not be read back, and a position is written once for all that a 
 
 import functools
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from presage import clock, config
 from presage.chain import programme
@@ -67,9 +67,17 @@ class Kept:
 
     def fields(self) -> dict[str, str]:
         """What `index_events` is told of them, by the names of its query."""
-        columns = zip(*self._sums.values(), strict=True) if self._sums else [()] * 5
-        yes, no, paid, received, trades = map(array, columns)
-        places = [(*place, price) for place, price in self._latest.values()]
+        yes, no, paid, received, trades = _columns(self._sums.values(), 5)
+        traded = {market: [0, 0, 0, 0] for market in self._latest}
+        for (market, _), sums in self._sums.items():
+            totals = traded[market]
+            totals[0] += sums[0]
+            totals[1] += sums[1]
+            totals[2] += sums[2] + sums[3]
+            totals[3] += sums[4]
+        traded_yes, traded_no, volumes, traded_trades = _columns(traded.values(), 4)
+        latest = [(*place, price) for place, price in self._latest.values()]
+        slots, tx_indexes, ordinals, prices = _columns(latest, 4)
         programme_id = config.get("ZMART_PROGRAM_ID")
         names = {*self._latest, *(row.market for row in self._others)}
         markets = [_market(programme_id, name) for name in names if name is not None]
@@ -83,11 +91,15 @@ class Kept:
             "paid": paid,
             "received": received,
             "trades": trades,
-            "traded": array(self._latest),
-            "slots": array(slot for slot, _, _, _ in places),
-            "tx_indexes": array(tx_index for _, tx_index, _, _ in places),
-            "ordinals": array(ordinal for _, _, ordinal, _ in places),
-            "prices": array(price for _, _, _, price in places),
+            "traded": array(traded),
+            "traded_yes": traded_yes,
+            "traded_no": traded_no,
+            "volumes": volumes,
+            "traded_trades": traded_trades,
+            "prices": prices,
+            "slots": slots,
+            "tx_indexes": tx_indexes,
+            "ordinals": ordinals,
             "times": array(map(_moment, self.times_s)),
             "markets": array(name for name, _, _ in markets),
             "market_ids": array(market_id for _, market_id, _ in markets),
@@ -98,6 +110,11 @@ class Kept:
 def array(parts: Iterable[object]) -> str:
     """An array in Postgres' own notation: psycopg is slow at adapting long lists."""
     return "{" + ",".join(map(str, parts)) + "}"
+
+
+def _columns(rows: Collection[Sequence[int]], width: int) -> Iterator[str]:
+    """The columns of some rows, an array each."""
+    return map(array, zip(*rows, strict=True) if rows else [()] * width)
 
 
 def _line(row: Row) -> str:

@@ -13,7 +13,9 @@ select public.index_events(
     %(others)s::text[], %(other_ordinals)s::integer[],
     row(%(sum_markets)s::text[], %(sum_wallets)s::text[], %(yes)s::numeric[], %(no)s::numeric[],
         %(paid)s::numeric[], %(received)s::numeric[], %(trades)s::integer[], %(traded)s::text[],
-        %(prices)s::numeric[], %(slots)s::bigint[], %(tx_indexes)s::bigint[], %(ordinals)s::bigint[]
+        %(traded_yes)s::numeric[], %(traded_no)s::numeric[], %(volumes)s::numeric[],
+        %(traded_trades)s::integer[], %(prices)s::numeric[], %(slots)s::bigint[],
+        %(tx_indexes)s::bigint[], %(ordinals)s::bigint[]
     )::public.chain_trade_sums,
     %(times)s::timestamptz[], %(markets)s::text[], %(market_ids)s::uuid[], %(addresses)s::text[],
     %(request_id)s, %(now)s
