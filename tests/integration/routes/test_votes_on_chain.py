@@ -228,9 +228,10 @@ def test_an_outage_does_not_keep_a_due_market(poll: Poll, monkeypatch: pytest.Mo
     assert poll.sent() == [*before, (FINAL, "sent")]
 
 
+@pytest.mark.parametrize("minutes", [5, 20])
 @pytest.mark.parametrize("workflow", ["vote_aggregation", "market_monitor"])
 def test_an_outage_settles_no_dead_letter(
-    poll: Poll, workflow: str, monkeypatch: pytest.MonkeyPatch
+    poll: Poll, workflow: str, minutes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither while the node fails nor while it is left alone; what is done then, does."""
     monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0.0)
@@ -243,7 +244,7 @@ def test_an_outage_settles_no_dead_letter(
     poll.platform.dead_letter(workflow, str(poll.market_id))
 
     def run() -> list[tuple[str]]:
-        poll.platform.advance(20 * 60)
+        poll.platform.advance(minutes * 60)
         assert poll.platform.deliver(workflow).status == 200
         return poll.select("select status from dead_letters where item = %s::text")
 
