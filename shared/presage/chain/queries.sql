@@ -61,13 +61,15 @@ where t.id = m.id and t.status in ('built', 'sent', 'confirmed');
 -- name: list_due_on_chain
 -- Markets on Solana that nothing moves but us, with the votes on their dispute and, where nobody
 -- voted, what an admin decided; not those for which a transaction is under way or has just landed, or
--- of which a human was asked and has not decided. Votes that are indexed late still count. The chain's
--- clock may be some seconds behind ours, and would refuse what is too early.
+-- of which a human was asked and has not decided. The chain's clock may be some seconds behind ours,
+-- and would refuse what is too early. A dispute waits for five minutes, half of what is told of as
+-- overdue: what its votes come to is sent once, and Helius may tell late of votes cast on chain.
 select m.id, c.address, m.state, t.yes, t."no", t.votes, m.dispute_upheld as is_upheld
 from public.markets as m
 join public.chain_markets as c on c.market_id = m.id
 cross join lateral public.market_tally(m.id, 'dispute') as t
 where m.due_at <= %(now)s::timestamptz - interval '30 seconds' and m.venue = 'solana'
+  and (m.state <> 'DISPUTED' or m.due_at <= %(now)s::timestamptz - interval '5 minutes')
   and not exists (
       select from public.chain_transactions as x
       where x.market_id = m.id and x.purpose = 'finalize_market'

@@ -9,6 +9,7 @@ from presage.chain import programme
 from tests.harness import Answer, Wallet
 from tests.integration.routes.chain_poll import (
     FINAL,
+    LATE,
     Poll,
     days_are_over,
     disputed,
@@ -54,6 +55,25 @@ def test_votes_that_are_indexed_late_still_end_it(poll: Poll) -> None:
     poll.land()
     assert (poll.account().dispute_agree, poll.state()) == (10_000, "FINALIZED")
     assert _asked(poll) == [("resolved", "The chain says so.")]
+
+
+def test_votes_that_are_indexed_late_count_beside_others(poll: Poll) -> None:
+    """The webhook failed just before the end, and Helius tells again some minutes later."""
+    holder, other = unvoted(poll)
+    wallet = poll.platform.sign_in_with_solana(other)
+    body = {"marketId": str(poll.market_id), "vote": "reject"}
+    assert poll.platform.call("vote_on_dispute", token=wallet.token, body=body).status == 200
+    _vote_there(poll, holder, vote=True)
+    before = poll.sent()
+    days_are_over(poll)
+    poll.platform.advance(-LATE)
+    for _ in range(4):
+        poll.monitor()
+    assert poll.sent() == before
+    poll.hear()
+    poll.monitor()
+    assert poll.sent() == [*before, (FINAL, "sent")]
+    assert 0 < poll.account().dispute_agree < 10_000
 
 
 @pytest.mark.parametrize(
