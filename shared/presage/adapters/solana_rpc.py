@@ -106,6 +106,18 @@ class Statuses:
     slot: int
     found: dict[str, Status | None]
 
+    def rule_out(self, signature: str, last_valid_block_height: int, final: Finality) -> bool:
+        """Whether a transaction never landed and never will, by a search that came after `final`.
+
+        No block behind the final one may hold it; and, as behind one address may be nodes that are
+        not equally far, it is absent only where the node that says so knows that final block.
+        """
+        return (
+            self.found[signature] is None
+            and last_valid_block_height < final.block_height
+            and self.slot >= final.slot
+        )
+
 
 def is_configured() -> bool:
     """Whether there is a cluster to ask."""
@@ -190,9 +202,9 @@ def relay(raw: str, *, line: Line = OWN) -> None:
     rpc("sendTransaction", [raw, options], line=line)
 
 
-def finality() -> Finality:
+def finality(*, line: Line = OWN) -> Finality:
     """The last final block."""
-    found = rpc("getEpochInfo", [{"commitment": "finalized"}])
+    found = rpc("getEpochInfo", [{"commitment": "finalized"}], line=line)
     return Finality(found["absoluteSlot"], found["blockHeight"])
 
 

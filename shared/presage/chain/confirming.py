@@ -126,20 +126,19 @@ def _settled(look: _Look, row: ChainTransaction, status: Status | None) -> bool:
 
 
 def _search(missing: Sequence[ChainTransaction]) -> tuple[dict[str, Status | None], set[str]]:
-    """What the whole history says of those that no final block can hold any more; the expired.
-
-    Behind one address may be nodes that are not equally far: absence counts only when the node that
-    says so knows the final block which is too high.
-    """
+    """What the whole history says of those that no final block can hold any more; the expired."""
     if not missing:
         return {}, set()
     final = solana_rpc.finality()
-    late = [row.signature for row in missing if row.last_valid_block_height < final.block_height]
+    late = [row for row in missing if row.last_valid_block_height < final.block_height]
     if not late:
         return {}, set()
-    searched = solana_rpc.statuses(late, everything=True)
-    absent = {signature for signature, status in searched.found.items() if status is None}
-    return searched.found, absent if searched.slot >= final.slot else set()
+    searched = solana_rpc.statuses([row.signature for row in late], everything=True)
+    return searched.found, {
+        row.signature
+        for row in late
+        if searched.rule_out(row.signature, row.last_valid_block_height, final)
+    }
 
 
 def _resent(row: ChainTransaction) -> Move:

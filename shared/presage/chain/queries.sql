@@ -99,7 +99,7 @@ on conflict do nothing;
 
 -- name: find_unsigned
 -- What the caller was given to sign under this hash, and whether the caller may only close.
-select t.purpose, t.market_id, u.closed_only
+select t.purpose, t.market_id, t.last_valid_block_height, u.closed_only
 from public.unsigned_transactions as t
 join public.users as u on u.id = t.user_id
 where t.message_hash = %(message_hash)s and t.user_id = (select public.actor_id());
