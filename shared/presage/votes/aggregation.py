@@ -19,7 +19,7 @@ from presage.call import Call
 from presage.chain import readiness
 from presage.db import connection
 from presage.db.queries import beside
-from presage.errors import PresageError
+from presage.errors import PresageError, UnavailableError
 from presage.votes.models import Kind
 from presage.votes.service import tally_commands
 from presage.workflows.run import Outcome, Run
@@ -65,7 +65,7 @@ def vote_aggregation(run: Run) -> Outcome:
     counted here: what is sent to the chain would end it.
     """
     after = run.cursor.get("after")
-    authority = _authority()
+    authority = _authority(run)
     counts = dict.fromkeys(("counted", "passed", "sent", "busy", "unreachable"), 0)
     while not run.out_of_time:
         params = {
@@ -158,10 +158,17 @@ def _record(call: Call, row: _OpenVote, lease: Mapping[str, object], *, is_sent:
     return recorded
 
 
-def _authority() -> str | None:
-    """The platform's address on Solana, where it can send anything."""
+def _authority(run: Run) -> str | None:
+    """The platform's address on Solana, where it can send anything.
+
+    With a key that is none, what has to be sent fails market by market, and all others are counted.
+    """
     if not readiness.can_send():
         return None
     from presage.chain import sending
 
-    return str(sending.authority().pubkey())
+    try:
+        return str(sending.authority().pubkey())
+    except UnavailableError:
+        run.is_cut_short = True  # what waits for its approval is not listed
+        return None

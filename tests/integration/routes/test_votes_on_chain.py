@@ -3,6 +3,7 @@
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from solders.keypair import Keypair
@@ -101,6 +102,29 @@ def test_without_a_key_votes_are_counted_and_nothing_is_sent(
     assert poll.select("select error from dead_letters where item = %s::text") == []
     poll.count()
     assert poll.sent() == [(TALLY, "sent")]
+
+
+def test_a_key_that_is_none_fails_only_what_it_would_sign(
+    poll: Poll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    native = uuid.UUID(poll.platform.proposed_market(poll.platform.sign_in()))
+    here = replace(poll, market_id=native)
+    for one in (poll, here):
+        one.cast(10, 0)
+    with monkeypatch.context() as patch:
+        patch.setenv("SOLANA_AUTHORITY_KEY", "no key")
+        poll.count()
+    failed = [("vote_aggregation", str(poll.market_id), "pending")]
+    letters = "select workflow, item, status from dead_letters where %s::uuid is not null"
+    assert (here.state(), poll.select(letters)) == ("APPROVED", failed)
+    poll.count()
+    poll.land()
+    assert poll.sent() == [(TALLY, "finalized")]
+    poll.platform.dead_letter("vote_aggregation", str(poll.market_id))
+    with monkeypatch.context() as patch:  # now it is the approval that waits
+        patch.setenv("SOLANA_AUTHORITY_KEY", "no key")
+        poll.count()
+    assert poll.select(letters) == failed
 
 
 @pytest.mark.parametrize("setting", readiness.NEEDED)
