@@ -97,6 +97,7 @@ def test_an_admin_decides_where_nobody_voted(poll: Poll, body: dict[str, Any], a
     poll.land()
     account = poll.account()
     assert (account.dispute_agree, account.dispute_disagree) == (agree, 10_000 - agree)
+    assert [one for one in poll.results() if one[4] == FINAL] == []  # no votes were counted
     assert (account.final_outcome, poll.state()) == (agree > 0, "FINALIZED")
     log = poll.select(
         "select changes ->> 'is_upheld', changes ->> 'reason' from audit_log"
