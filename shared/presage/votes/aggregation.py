@@ -119,7 +119,7 @@ def _count(run: Run, row: _OpenVote, looked_at: datetime, counts: dict[str, int]
     counts["counted"] += recorded.changed
     counts["passed"] += recorded.passed
     if row.waiting_since:
-        waited_s = (run.call.now - row.waiting_since).total_seconds()
+        waited_s = (clock.now() - row.waiting_since).total_seconds()
         metrics.duration_ms("VoteLatency", waited_s * 1_000)
     if recorded.passed and row.venue == "native" and row.kind == "proposal":
         run.call.changed_tags.append(f"market:{row.id}")

@@ -347,6 +347,7 @@ def test_a_vote_waits_for_one_count(poll: Poll, capsys: pytest.CaptureFixture[st
     poll.platform.advance(5)
     poll.cast(3, 1)
     vote_aggregation(Run(id=uuid.uuid4(), name="vote_aggregation", slot=call.now, call=call))
+    assert '"VoteLatency":[0.0]' in capsys.readouterr().out
     poll.land()
     poll.platform.advance(SLOT)
     poll.cast(1, 0)
