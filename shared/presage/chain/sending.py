@@ -164,6 +164,8 @@ def alerted(call: Call) -> Iterator[None]:
     """Tell the operators when the node is left alone: until it answers, nothing is sent."""
     try:
         yield
+    except breaker.ProbedError:  # it was told when it opened, and may be over
+        raise
     except breaker.OpenError as error:
         data = {"service": solana_rpc.NAME, "error": error.message}
         alerts.raise_alert(call, "manual_review_required", data, solana_rpc.NAME)

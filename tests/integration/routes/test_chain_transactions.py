@@ -224,6 +224,15 @@ def test_three_failures_open_the_breaker_for_five_minutes(
     assert sender.landed() == [sent.signature]
 
 
+def test_a_probe_that_is_under_way_is_not_told_of(sender: Sender) -> None:
+    """Who meets it knows no more than what was told when the breaker opened."""
+    sender.redis("SET", f"breaker:{solana_rpc.NAME}:failures", "3")
+    sender.redis("SET", f"breaker:{solana_rpc.NAME}:probe", "1")
+    with pytest.raises(breaker.ProbedError):
+        sender.submit()
+    assert (sender.alerts(), sender.rows()) == ([], [])
+
+
 def test_a_node_that_others_found_silent_is_told_of(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -241,6 +241,36 @@ def test_a_long_outage_is_over_when_it_is_over(poll: Poll, monkeypatch: pytest.M
     assert _waits(poll) == (0, None)
 
 
+def _another(poll: Poll) -> Poll:
+    """One more market on chain, of the same creator."""
+    market_id = uuid.uuid4()
+    there = programme.chain_market_id(market_id)
+    market = poll.cluster.create_market(poll.creator, market_id=there)
+    poll.hear()
+    return replace(poll, market_id=market_id, market=market)
+
+
+def test_a_node_that_is_left_alone_is_found_so_once(poll: Poll) -> None:
+    """The other proposals on Solana wait, as they are, and native votes are counted."""
+    there = [poll, _another(poll), _another(poll)]
+    native = uuid.UUID(poll.platform.proposed_market(poll.platform.sign_in()))
+    here = replace(poll, market_id=native)
+    for one in (*there, here):
+        one.cast(10, 0)
+        if one is not here:
+            poll.platform.dead_letter("vote_aggregation", str(one.market_id))
+    redis.flush([("SET", breaker.open_key(solana_rpc.NAME), 1)])
+    poll.count()
+    claimed = "select market_id from vote_tallies where market_id <> %s"
+    assert (len(here.select(claimed)), here.state()) == (1, "APPROVED")
+    assert poll.select("select count from ops_alerts where %s::uuid is not null") == [(1,)]
+    letters = "select status from dead_letters where item = %s::text"
+    assert [one.select(letters) for one in there] == [[("pending",)]] * 3
+    _close_breaker()
+    poll.count()
+    assert [one.sent() for one in there] == [[(TALLY, "sent")]] * 3
+
+
 def test_an_outage_does_not_keep_a_due_market(poll: Poll, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0.0)
     disputed(poll, (60, 40))
