@@ -26,6 +26,7 @@ from presage.db.connection import Statement
 from presage.db.queries import beside
 from presage.errors import SolanaError, UnavailableError, UpstreamError
 from presage.ops import alerts
+from presage.workflows.run import WORK_S
 
 if TYPE_CHECKING:
     from solders.instruction import Instruction
@@ -89,7 +90,7 @@ def submit(
     if live is not None:
         return live
     with alerted(call):
-        signature, raw, until = _signed(instructions)
+        signature, raw, until = _signed(call, instructions)
     params = key | {
         "id": uuid.uuid4(),
         "signature": signature,
@@ -187,12 +188,17 @@ def authority() -> "Keypair":
         raise UnavailableError("SOLANA_AUTHORITY_KEY is missing or no key.") from None
 
 
-def _signed(instructions: "Sequence[Instruction]") -> tuple[str, bytes, int]:
-    """The signature, the bytes, and until which block height they are good."""
+def _signed(call: Call, instructions: "Sequence[Instruction]") -> tuple[str, bytes, int]:
+    """The signature, the bytes, and until which block height they are good.
+
+    When the run's time is up no question is repeated, so that what was begun is done in time.
+    """
     from solders.transaction import VersionedTransaction
 
     key = authority()
-    message, until = compiling.compile_message(key.pubkey(), instructions)
+    left_s = WORK_S - (clock.now() - call.now).total_seconds()
+    line = solana_rpc.own(left_s)
+    message, until = compiling.compile_message(key.pubkey(), instructions, line=line)
     transaction = VersionedTransaction(message, [key])
     return str(transaction.signatures[0]), bytes(transaction), until
 
