@@ -5,14 +5,6 @@ from public.chain_transactions
 where purpose = %(purpose)s and market_id is not distinct from %(market_id)s::uuid
   and status in ('built', 'sent', 'confirmed');
 
--- name: find_latest_transaction
--- What was last signed for a purpose, live or not.
-select id, purpose, market_id, signature, raw, last_valid_block_height, status, attempts, error
-from public.chain_transactions
-where purpose = %(purpose)s and market_id is not distinct from %(market_id)s::uuid
-order by created_at desc
-limit 1;
-
 -- name: keep_transaction
 -- Persist what was signed, before it leaves; nothing when somebody else was faster.
 insert into public.chain_transactions (

@@ -111,12 +111,6 @@ def submit(
     return live
 
 
-def latest(call: Call, purpose: str, market_id: uuid.UUID | None) -> ChainTransaction | None:
-    """What was last signed for a purpose, whatever became of it."""
-    key = {"purpose": purpose, "market_id": market_id}
-    return connection.fetch_one(call, _queries["find_latest_transaction"], ChainTransaction, key)
-
-
 @dataclass(frozen=True)
 class Move:
     """What became of a transaction: its status and error, and how often it was just sent."""

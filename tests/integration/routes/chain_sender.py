@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from psycopg.rows import class_row
 from solders.pubkey import Pubkey
 
 from presage import clock
@@ -53,7 +54,14 @@ class Sender:
 
     def row(self) -> ChainTransaction:
         """What was last signed."""
-        found = sending.latest(self.platform.as_zone("worker"), PURPOSE, self.market_id)
+        with self.platform.database.connect() as owner:
+            cursor = owner.cursor(row_factory=class_row(ChainTransaction))
+            found = cursor.execute(
+                "select id, purpose, market_id, signature, raw, last_valid_block_height, status,"
+                " attempts, error from chain_transactions where market_id = %s"
+                " order by created_at desc limit 1",
+                (self.market_id,),
+            ).fetchone()
         assert found is not None
         return found
 
