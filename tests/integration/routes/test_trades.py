@@ -221,7 +221,11 @@ def test_only_what_was_made_here_is_relayed_and_once(desk: Desk) -> None:
         kept = owner.execute(
             "select signature from unsigned_transactions where purpose = 'buy_shares'"
         ).fetchall()
-    assert kept == [(first.data["signature"],)]
+        audited = owner.execute(
+            "select changes ->> 'signature' from audit_log where action = 'submit_trade'"
+            " and changes ->> 'purpose' = 'buy_shares'"
+        ).fetchall()
+    assert kept == audited == [(first.data["signature"],)]
 
 
 def _without_accounts(signed: str) -> str:
