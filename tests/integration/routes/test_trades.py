@@ -285,22 +285,20 @@ def test_an_expired_transaction_is_told_from_a_refused_one(desk: Desk) -> None:
     assert "InvalidMarketState" in refused.body["error"]
 
 
-@pytest.mark.parametrize("methods", [[], ["sendTransaction"], ["getSignatureStatuses"]])
-def test_what_a_node_does_not_know_yet_is_not_called_expired(
-    desk: Desk, methods: list[str]
-) -> None:
+@pytest.mark.parametrize("behind", [[], ["sendTransaction"], ["getSignatureStatuses"]])
+def test_what_is_not_known_yet_is_not_called_expired(desk: Desk, behind: list[str]) -> None:
     """Whoever is told to make another would buy twice, when the first one lands after all."""
     market = desk.active()
     asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
     signed = desk.sign(desk.ask("buy_shares", **asked).data["unsigned"])
-    if "getSignatureStatuses" in methods:  # expired, but the node that is asked cannot know
-        desk.cluster.advance_slots(200)
-    desk.cluster.control("faults", lag_slots=300, lag_methods=methods)
+    is_over = "getSignatureStatuses" in behind  # expired, but the node that is asked cannot know
+    desk.cluster.advance_slots(200 if is_over else 0)
+    desk.cluster.control("faults", lag_slots=300, lag_methods=behind)
     early = desk.ask("submit_trade", transaction=signed)
     assert (early.status, early.body["code"]) == (502, "SOLANA_ERROR")
     desk.cluster.control("faults")
     again = desk.ask("submit_trade", transaction=signed)
-    assert again.status == (409 if "getSignatureStatuses" in methods else 200), again.body
+    assert again.status == (409 if is_over else 200), again.body
 
 
 def test_what_has_landed_is_not_called_expired(desk: Desk) -> None:
