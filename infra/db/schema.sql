@@ -2846,6 +2846,9 @@ begin
         raise exception using errcode = 'PR404', column = 'transaction',
             message = 'this transaction was not made for you here';
     end if;
+    if v_found.signature = p_signature then
+        return;
+    end if;
     update public.unsigned_transactions as t
     set submitted_at = coalesce(t.submitted_at, p_now), signature = p_signature
     where t.message_hash = p_message_hash;

@@ -303,7 +303,7 @@ def weigh(scene: Scene, market: str, buyer: ChainTrader, other: ChainTrader) -> 
         scene.run("vote_aggregation")
         scene.run("market_monitor")
     assert (scene.sent(market), scene.state(market)) == (before, "DISPUTED")
-    scene.wait((began_ms + (3 * DAY + 30) * 1_000 - scene.now_ms) / 1_000)
+    scene.wait((began_ms + (3 * DAY + 5 * 60) * 1_000 - scene.now_ms) / 1_000)
     assert scene.run("market_monitor")["sent"] == 1
     account = scene.account(market)
     assert account.final_outcome is True

@@ -1,5 +1,5 @@
--- Notes that a transaction which somebody was given to sign was relayed, once, in the audit log too;
--- a repeat answers the same. Definer: people do not write the audit log.
+-- Notes that a transaction which somebody was given to sign was relayed, once a signature, in the
+-- audit log too: a repeat leaves nothing. Definer: people do not write the audit log.
 -- Raises PR404 (the caller was given no such message).
 create or replace function public.keep_submission(
     p_message_hash bytea, p_signature text, p_request_id text, p_ip text, p_now timestamptz
@@ -16,6 +16,9 @@ begin
     if not found then
         raise exception using errcode = 'PR404', column = 'transaction',
             message = 'this transaction was not made for you here';
+    end if;
+    if v_found.signature = p_signature then
+        return;
     end if;
     update public.unsigned_transactions as t
     set submitted_at = coalesce(t.submitted_at, p_now), signature = p_signature

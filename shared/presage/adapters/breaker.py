@@ -29,6 +29,10 @@ class OpenError(UpstreamError):
     """The breaker is open, or has just opened."""
 
 
+class ProbedError(OpenError):
+    """The breaker was open, and somebody finds out just now whether the service is back."""
+
+
 _USUAL = Limits()
 
 
@@ -36,7 +40,8 @@ def guarded[ResultT](name: str, action: Callable[[], ResultT], limits: Limits = 
     """Run `action` unless the breaker `name` is open; count its failures (`UpstreamError`).
 
     Raises:
-        OpenError: the breaker is open, or this failure has opened it.
+        OpenError: the breaker is open, or this failure has opened it; `ProbedError` while a probe
+            is under way.
         UpstreamError: the action failed.
     """
     opened, failures, probing = open_key(name), f"breaker:{name}:failures", f"breaker:{name}:probe"
@@ -47,7 +52,7 @@ def guarded[ResultT](name: str, action: Callable[[], ResultT], limits: Limits = 
     if failed >= limits.failures:
         claimed = redis.flush([("SET", probing, 1, "NX", "EX", PROBE_S)])
         if claimed and not claimed[0]:
-            raise OpenError(f"{name} is being probed.")
+            raise ProbedError(f"{name} is being probed.")
     try:
         result = action()
     except UpstreamError as error:

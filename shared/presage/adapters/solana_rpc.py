@@ -1,13 +1,13 @@
 """Solana's JSON-RPC, as far as we need it (protocol: https://solana.com/docs/rpc/http).
 
 Off unless SOLANA_RPC_URL is set; its address holds a key and is never shown. A read is tried three
-times; what is sent is tried once, since whoever sends comes again with the same bytes. Three
-failures in a row open the breaker for five minutes; people's trades have a breaker of their own.
-Answers are read here and not by solders, whose
-parsers panic at an error without data.
+times while there is time; what is sent is tried once, since whoever sends comes again with the same
+bytes. Three failures in a row open the breaker for five minutes; people's trades have a breaker of
+their own. Answers are read here and not by solders, whose parsers panic at an error without data.
 """
 
 import base64
+import math
 import random
 import threading
 import time
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import httpx
 
 NAME = "solana_rpc"
-# A workflow stops at 20 s and ends at 28: all tries of a call fit between.
+# A workflow stops at 20 s and ends at 28: four questions fit between, without repeats.
 TIMEOUT_S = 2.0
 ATTEMPTS = 3
 BACKOFF_S = 0.2
@@ -43,11 +43,15 @@ type Commitment = Literal["processed", "confirmed", "finalized"]
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A line to the node: how often a read is tried, and the breaker that its failures open."""
+    """A line to the node: how often a read is tried, and the breaker that its failures open.
+
+    `until` is of `time.monotonic()`: from then on nothing is tried again.
+    """
 
     name: str
     limits: breaker.Limits
     attempts: int
+    until: float = math.inf
 
 
 # The platform's own sending, and what it watches the chain with.
@@ -106,10 +110,27 @@ class Statuses:
     slot: int
     found: dict[str, Status | None]
 
+    def rule_out(self, signature: str, last_valid_block_height: int, final: Finality) -> bool:
+        """Whether a transaction never landed and never will, by a search that came after `final`.
+
+        No block behind the final one may hold it; and, as behind one address may be nodes that are
+        not equally far, it is absent only where the node that says so knows that final block.
+        """
+        return (
+            self.found[signature] is None
+            and last_valid_block_height < final.block_height
+            and self.slot >= final.slot
+        )
+
 
 def is_configured() -> bool:
     """Whether there is a cluster to ask."""
     return bool(config.get("SOLANA_RPC_URL"))
+
+
+def own(left_s: float) -> Line:
+    """The platform's own line for who has so much time left: behind it nothing is tried again."""
+    return replace(OWN, until=time.monotonic() + left_s)
 
 
 def is_outage(error: Exception) -> bool:
@@ -125,7 +146,7 @@ def rpc(method: str, params: Sequence[Any], *, line: Line = OWN) -> Any:  # noqa
         breaker.OpenError: the node has failed repeatedly and is left alone.
         SolanaError: it did not answer, or not as a node does.
     """
-    answer = breaker.guarded(line.name, lambda: _ask(method, params, line.attempts), line.limits)
+    answer = breaker.guarded(line.name, lambda: _ask(method, params, line), line.limits)
     if "error" in answer:
         data = answer["error"].get("data")
         err = data.get("err") if isinstance(data, dict) else None
@@ -190,9 +211,9 @@ def relay(raw: str, *, line: Line = OWN) -> None:
     rpc("sendTransaction", [raw, options], line=line)
 
 
-def finality() -> Finality:
+def finality(*, line: Line = OWN) -> Finality:
     """The last final block."""
-    found = rpc("getEpochInfo", [{"commitment": "finalized"}])
+    found = rpc("getEpochInfo", [{"commitment": "finalized"}], line=line)
     return Finality(found["absoluteSlot"], found["blockHeight"])
 
 
@@ -211,14 +232,14 @@ def statuses(signatures: Sequence[str], *, everything: bool = False, line: Line 
     )
 
 
-def _ask(method: str, params: Sequence[Any], attempts: int) -> dict[str, Any]:
+def _ask(method: str, params: Sequence[Any], line: Line) -> dict[str, Any]:
     """The whole answer, an error of the request included: that is no failure of the node."""
-    for attempt in range(1, attempts + 1):
+    for attempt in range(1, line.attempts + 1):
         try:
             return _once(method, params)
         except SolanaError as error:
             metrics.count("SolanaRpcFailures", method=method)
-            if attempt == attempts:
+            if attempt == line.attempts or time.monotonic() >= line.until:
                 raise
             wait_s = BACKOFF_S * attempt * (1 + random.random())  # noqa: S311 - jitter
             time.sleep(min(MAX_WAIT_S, max(wait_s, error.retry_after_s or 0)))

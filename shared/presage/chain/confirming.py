@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from presage import clock, metrics
 from presage.adapters import breaker, solana_rpc
-from presage.adapters.solana_rpc import RefusedError, Status
+from presage.adapters.solana_rpc import Line, RefusedError, Status
 from presage.chain import compiling, sending
 from presage.chain.sending import RESEND_S, ChainTransaction, Move
 from presage.db import connection
@@ -95,10 +95,11 @@ def _due(run: Run) -> list[ChainTransaction]:
 
 def _look(look: _Look, rows: Sequence[ChainTransaction]) -> None:
     """Compare with the chain, send again what it does not have, and write all that down."""
-    found = solana_rpc.statuses([row.signature for row in rows]).found
+    line = solana_rpc.own(look.run.left_s)
+    found = solana_rpc.statuses([row.signature for row in rows], line=line).found
     try:
         missing = [row for row in rows if not _settled(look, row, found[row.signature])]
-        late, expired = _search(missing)
+        late, expired = _search(missing, line)
         for row in missing:
             if _settled(look, row, late.get(row.signature)):
                 continue
@@ -125,21 +126,23 @@ def _settled(look: _Look, row: ChainTransaction, status: Status | None) -> bool:
     return True
 
 
-def _search(missing: Sequence[ChainTransaction]) -> tuple[dict[str, Status | None], set[str]]:
-    """What the whole history says of those that no final block can hold any more; the expired.
-
-    Behind one address may be nodes that are not equally far: absence counts only when the node that
-    says so knows the final block which is too high.
-    """
+def _search(
+    missing: Sequence[ChainTransaction], line: Line
+) -> tuple[dict[str, Status | None], set[str]]:
+    """What the whole history says of those that no final block can hold any more; the expired."""
     if not missing:
         return {}, set()
-    final = solana_rpc.finality()
-    late = [row.signature for row in missing if row.last_valid_block_height < final.block_height]
+    final = solana_rpc.finality(line=line)
+    late = [row for row in missing if row.last_valid_block_height < final.block_height]
     if not late:
         return {}, set()
-    searched = solana_rpc.statuses(late, everything=True)
-    absent = {signature for signature, status in searched.found.items() if status is None}
-    return searched.found, absent if searched.slot >= final.slot else set()
+    signatures = [row.signature for row in late]
+    searched = solana_rpc.statuses(signatures, everything=True, line=line)
+    return searched.found, {
+        row.signature
+        for row in late
+        if searched.rule_out(row.signature, row.last_valid_block_height, final)
+    }
 
 
 def _resent(row: ChainTransaction) -> Move:

@@ -73,8 +73,10 @@ def _finalize(run: Run, row: _Due) -> bool:
         moves.finalize(run.call, market)
         return True
     total = row.yes + row.no
+    counted = None
     if total:
         agree = int(row.yes * _WHOLE_BPS // total)
+        counted = Counted("dispute", row.yes, row.no, row.votes)
     elif row.is_upheld is not None:
         agree = _WHOLE_BPS if row.is_upheld else 0
     else:
@@ -84,6 +86,5 @@ def _finalize(run: Run, row: _Due) -> bool:
             "Nobody voted, and the programme takes no empty vote: uphold or refuse the dispute.",
         )
         return False
-    counted = Counted("dispute", row.yes, row.no, row.votes)
     moves.finalize(run.call, market, (agree, _WHOLE_BPS - agree), counted)
     return True

@@ -5,14 +5,6 @@ from public.chain_transactions
 where purpose = %(purpose)s and market_id is not distinct from %(market_id)s::uuid
   and status in ('built', 'sent', 'confirmed');
 
--- name: find_latest_transaction
--- What was last signed for a purpose, live or not.
-select id, purpose, market_id, signature, raw, last_valid_block_height, status, attempts, error
-from public.chain_transactions
-where purpose = %(purpose)s and market_id is not distinct from %(market_id)s::uuid
-order by created_at desc
-limit 1;
-
 -- name: keep_transaction
 -- Persist what was signed, before it leaves; nothing when somebody else was faster.
 insert into public.chain_transactions (
@@ -61,13 +53,15 @@ where t.id = m.id and t.status in ('built', 'sent', 'confirmed');
 -- name: list_due_on_chain
 -- Markets on Solana that nothing moves but us, with the votes on their dispute and, where nobody
 -- voted, what an admin decided; not those for which a transaction is under way or has just landed, or
--- of which a human was asked and has not decided. Votes that are indexed late still count. The chain's
--- clock may be some seconds behind ours, and would refuse what is too early.
+-- of which a human was asked and has not decided. The chain's clock may be some seconds behind ours,
+-- and would refuse what is too early. A dispute waits for five minutes, half of what is told of as
+-- overdue: what its votes come to is sent once, and Helius may tell late of votes cast on chain.
 select m.id, c.address, m.state, t.yes, t."no", t.votes, m.dispute_upheld as is_upheld
 from public.markets as m
 join public.chain_markets as c on c.market_id = m.id
 cross join lateral public.market_tally(m.id, 'dispute') as t
 where m.due_at <= %(now)s::timestamptz - interval '30 seconds' and m.venue = 'solana'
+  and (m.state <> 'DISPUTED' or m.due_at <= %(now)s::timestamptz - interval '5 minutes')
   and not exists (
       select from public.chain_transactions as x
       where x.market_id = m.id and x.purpose = 'finalize_market'
@@ -97,7 +91,7 @@ on conflict do nothing;
 
 -- name: find_unsigned
 -- What the caller was given to sign under this hash, and whether the caller may only close.
-select t.purpose, t.market_id, u.closed_only
+select t.purpose, t.market_id, t.last_valid_block_height, u.closed_only
 from public.unsigned_transactions as t
 join public.users as u on u.id = t.user_id
 where t.message_hash = %(message_hash)s and t.user_id = (select public.actor_id());

@@ -26,6 +26,7 @@ from presage.db.connection import Statement
 from presage.db.queries import beside
 from presage.errors import SolanaError, UnavailableError, UpstreamError
 from presage.ops import alerts
+from presage.workflows.run import WORK_S
 
 if TYPE_CHECKING:
     from solders.instruction import Instruction
@@ -89,7 +90,7 @@ def submit(
     if live is not None:
         return live
     with alerted(call):
-        signature, raw, until = _signed(instructions)
+        signature, raw, until = _signed(call, instructions)
     params = key | {
         "id": uuid.uuid4(),
         "signature": signature,
@@ -108,12 +109,6 @@ def submit(
     if live is None:
         raise SolanaError("The node is so far behind that this was signed and settled before.")
     return live
-
-
-def latest(call: Call, purpose: str, market_id: uuid.UUID | None) -> ChainTransaction | None:
-    """What was last signed for a purpose, whatever became of it."""
-    key = {"purpose": purpose, "market_id": market_id}
-    return connection.fetch_one(call, _queries["find_latest_transaction"], ChainTransaction, key)
 
 
 @dataclass(frozen=True)
@@ -164,6 +159,8 @@ def alerted(call: Call) -> Iterator[None]:
     """Tell the operators when the node is left alone: until it answers, nothing is sent."""
     try:
         yield
+    except breaker.ProbedError:  # it was told when it opened, and may be over
+        raise
     except breaker.OpenError as error:
         data = {"service": solana_rpc.NAME, "error": error.message}
         alerts.raise_alert(call, "manual_review_required", data, solana_rpc.NAME)
@@ -185,12 +182,17 @@ def authority() -> "Keypair":
         raise UnavailableError("SOLANA_AUTHORITY_KEY is missing or no key.") from None
 
 
-def _signed(instructions: "Sequence[Instruction]") -> tuple[str, bytes, int]:
-    """The signature, the bytes, and until which block height they are good."""
+def _signed(call: Call, instructions: "Sequence[Instruction]") -> tuple[str, bytes, int]:
+    """The signature, the bytes, and until which block height they are good.
+
+    When the run's time is up no question is repeated, so that what was begun is done in time.
+    """
     from solders.transaction import VersionedTransaction
 
     key = authority()
-    message, until = compiling.compile_message(key.pubkey(), instructions)
+    left_s = WORK_S - (clock.now() - call.now).total_seconds()
+    line = solana_rpc.own(left_s)
+    message, until = compiling.compile_message(key.pubkey(), instructions, line=line)
     transaction = VersionedTransaction(message, [key])
     return str(transaction.signatures[0]), bytes(transaction), until
 

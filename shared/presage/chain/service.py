@@ -82,6 +82,7 @@ class _Place:
 class _Known:
     purpose: str
     market_id: uuid.UUID
+    last_valid_block_height: int
     closed_only: bool
 
 
@@ -266,7 +267,7 @@ def submit_trade(call: Call, request: SubmitTrade) -> TradeSubmitted:
         raise NotFoundError("This transaction was not made for you here.", field="transaction")
     _check_may(known.purpose, closed_only=known.closed_only)
     signature = str(transaction.signatures[0])
-    _relay(request.transaction, signature)
+    _relay(request.transaction, signature, known.last_valid_block_height)
     params = {
         "message_hash": message_hash,
         "signature": signature,
@@ -414,12 +415,8 @@ def _read_transaction(text: str) -> VersionedTransaction:
     return transaction
 
 
-def _relay(text: str, signature: str) -> None:
-    """Hand a transaction to the network after a preflight; one that has landed is fine.
-
-    A node looks at the blockhash's age before it looks whether it knows the transaction: of one
-    that landed a while ago it says the same as of one that never did.
-    """
+def _relay(text: str, signature: str, last_valid_block_height: int) -> None:
+    """Hand a transaction to the network after a preflight; one that has landed is fine."""
     try:
         solana_rpc.relay(text, line=TRADES)
     except RefusedError as error:
@@ -427,12 +424,8 @@ def _relay(text: str, signature: str) -> None:
             case _, "AlreadyProcessed":
                 return
             case _, "BlockhashNotFound":
-                known = solana_rpc.statuses([signature], everything=True, line=TRADES).found
-                if known[signature] is not None:
-                    return
-                raise InvalidStateError(
-                    "The transaction has expired: make another.", field="transaction"
-                ) from None
+                _check_landed(signature, last_valid_block_height)
+                return
             case code, err if code == _PREFLIGHT:
                 raise UnprocessableError(
                     f"The programme refuses this: {compiling.refusal(err)}."
@@ -442,3 +435,19 @@ def _relay(text: str, signature: str) -> None:
                     "A signature is missing or wrong.", field="transaction"
                 ) from None
         raise
+
+
+def _check_landed(signature: str, last_valid_block_height: int) -> None:
+    """What it means that a node does not know a blockhash.
+
+    It looks at that before it looks whether it knows the transaction: of one that landed a while
+    ago it says the same as of one that never did, and of one that is newer than what it knows.
+    Whoever is told of an expired one makes another: only one that can never land is called so.
+    """
+    final = solana_rpc.finality(line=TRADES)
+    searched = solana_rpc.statuses([signature], everything=True, line=TRADES)
+    if searched.found[signature] is not None:
+        return
+    if searched.rule_out(signature, last_valid_block_height, final):
+        raise InvalidStateError("The transaction has expired: make another.", field="transaction")
+    raise SolanaError("The node cannot say yet whether this can land: send the same again.")

@@ -350,6 +350,17 @@ where m.due_at <= %(now)s and m.state = 'DISPUTED' and m.venue = 'native'
 order by m.due_at, m.id
 limit %(limit)s;
 
+-- name: list_due_letters_on_chain
+-- Due markets on Solana that market_monitor failed to finalize, and should try again.
+select m.id from public.markets as m
+where m.due_at <= %(now)s and m.venue = 'solana'
+  and exists (
+      select from public.dead_letters as d
+      where d.workflow = 'market_monitor' and d.item = m.id::text
+        and d.status = 'pending' and d.next_attempt_at <= %(now)s)
+order by m.due_at, m.id
+limit %(limit)s;
+
 -- name: conclude_dispute
 -- End a dispute by its votes, or ask a human.
 select decision, percentage_bps, turnout_bps

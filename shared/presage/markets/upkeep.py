@@ -32,6 +32,7 @@ HOLDERS_PER_PAYOUT = 500
 OVERDUE_S = 600
 STUCK_S = 2_592_000
 ALERTS_PER_RUN = 100
+LETTERS_LEFT = 10_000
 _queries = beside(__file__)
 
 
@@ -173,8 +174,15 @@ def market_monitor(run: Run) -> Outcome:
 
 
 def _finalize_on_chain(run: Run) -> int:
-    """The due markets on Solana, where the platform can send anything; how many were sent."""
+    """The due markets on Solana; how many were sent.
+
+    Where the platform can send nothing they wait, and so do their dead letters.
+    """
     if not readiness.can_send():
+        params = {"now": run.call.now, "limit": LETTERS_LEFT}
+        query = _queries["list_due_letters_on_chain"]
+        untried = connection.fetch_all(run.call, query, _Id, params)
+        run.skipped.update(str(row.id) for row in untried)
         return 0
     from presage.chain import finalizing
 

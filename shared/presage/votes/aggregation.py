@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from presage import clock, metrics
-from presage.adapters import solana_rpc
+from presage.adapters import breaker, solana_rpc
 from presage.call import Call
 from presage.chain import readiness
 from presage.db import connection
 from presage.db.queries import beside
-from presage.errors import PresageError
+from presage.errors import PresageError, UnavailableError
 from presage.votes.models import Kind
 from presage.votes.service import tally_commands
 from presage.workflows.run import Outcome, Run
@@ -45,6 +45,11 @@ class _OpenVote:
     is_told: bool | None
     waiting_since: datetime | None
 
+    @property
+    def is_for_chain(self) -> bool:
+        """Whether the chain has to hear of it."""
+        return self.address is not None and self.kind == "proposal"
+
 
 @dataclass(frozen=True)
 class _Fence:
@@ -62,11 +67,13 @@ def vote_aggregation(run: Run) -> Outcome:
 
     A native proposal that passes is approved with its count. One on Solana is told to the chain,
     and approved there by a later run, once the chain has the tally. A dispute on Solana is only
-    counted here: what is sent to the chain would end it.
+    counted here: what is sent to the chain would end it. Once the node is left alone, so is what
+    the chain has to hear of.
     """
     after = run.cursor.get("after")
-    authority = _authority()
+    authority = _authority(run)
     counts = dict.fromkeys(("counted", "passed", "sent", "busy", "unreachable"), 0)
+    is_left_alone = False
     while not run.out_of_time:
         params = {
             "after": after,
@@ -80,8 +87,10 @@ def vote_aggregation(run: Run) -> Outcome:
             if run.out_of_time:
                 break
             after = str(row.id)
-            if not run.skips(after):
-                _count(run, row, looked_at, counts)
+            if is_left_alone and row.is_for_chain:
+                run.skipped.add(after)
+            elif not run.skips(after):
+                is_left_alone |= _count(run, row, looked_at, counts)
         else:
             if len(rows) < MARKETS_PER_LOOK:
                 return Outcome(counts=counts)
@@ -90,8 +99,8 @@ def vote_aggregation(run: Run) -> Outcome:
     return Outcome(counts=counts, next_cursor=None if run.is_cut_short else {"after": after})
 
 
-def _count(run: Run, row: _OpenVote, looked_at: datetime, counts: dict[str, int]) -> None:
-    """Handle one market's votes, as they were at a moment.
+def _count(run: Run, row: _OpenVote, looked_at: datetime, counts: dict[str, int]) -> bool:
+    """Handle one market's votes, as they were at a moment; whether the node is left alone by now.
 
     A failure comes again later and stops no other market.
     """
@@ -100,7 +109,7 @@ def _count(run: Run, row: _OpenVote, looked_at: datetime, counts: dict[str, int]
     if fence is None:
         counts["busy"] += 1
         run.skipped.add(str(row.id))
-        return
+        return False
     lease = key | {"fence": fence.fence}
     try:
         sent = _send(run.call, row)
@@ -114,17 +123,18 @@ def _count(run: Run, row: _OpenVote, looked_at: datetime, counts: dict[str, int]
             run.skipped.add(str(row.id))
         else:
             run.fail(str(row.id), error)
-        return
+        return isinstance(error, breaker.OpenError)
     counts["sent"] += sent is not None
     counts["counted"] += recorded.changed
     counts["passed"] += recorded.passed
     if row.waiting_since:
-        waited_s = (run.call.now - row.waiting_since).total_seconds()
+        waited_s = (clock.now() - row.waiting_since).total_seconds()
         metrics.duration_ms("VoteLatency", waited_s * 1_000)
     if recorded.passed and row.venue == "native" and row.kind == "proposal":
         run.call.changed_tags.append(f"market:{row.id}")
     run.call.changed_tags.append(f"votes:{row.id}")
     run.call.told.extend(tally_commands(row.id, row.kind, row.yes, row.no))
+    return False
 
 
 def _send(call: Call, row: _OpenVote) -> "ChainTransaction | None":
@@ -132,7 +142,7 @@ def _send(call: Call, row: _OpenVote) -> "ChainTransaction | None":
 
     Where nothing can be sent votes are counted all the same.
     """
-    if row.address is None or row.kind != "proposal" or not readiness.can_send():
+    if row.address is None or not row.is_for_chain or not readiness.can_send():
         return None
     from presage.chain import moves
     from presage.chain.sending import Counted
@@ -158,10 +168,17 @@ def _record(call: Call, row: _OpenVote, lease: Mapping[str, object], *, is_sent:
     return recorded
 
 
-def _authority() -> str | None:
-    """The platform's address on Solana, where it can send anything."""
+def _authority(run: Run) -> str | None:
+    """The platform's address on Solana, where it can send anything.
+
+    With a key that is none, what has to be sent fails market by market, and all others are counted.
+    """
     if not readiness.can_send():
         return None
     from presage.chain import sending
 
-    return str(sending.authority().pubkey())
+    try:
+        return str(sending.authority().pubkey())
+    except UnavailableError:
+        run.is_cut_short = True  # what waits for its approval is not listed
+        return None

@@ -20,7 +20,8 @@ cross join lateral public.vote_outcome(k.kind, t.yes, t."no", t.votes) as o
 where m.id = %(market_id)s;
 
 -- name: list_open_votes
--- Markets with something to do about their votes, by id; those whose turn has not come are left out.
+-- Markets with something to do about their votes, by id; those whose turn has not come are left out,
+-- but for a dead letter that is due: what this does not list would be settled with nobody's try.
 -- A proposal on Solana is told to the chain, which is asked again when the chain has not got it a
 -- quarter of an hour later, and approved once the chain has it, where the platform is its admin.
 with open as materialized (
@@ -58,7 +59,11 @@ cross join lateral public.market_tally(m.id, m.kind) as t
 cross join lateral public.vote_outcome(m.kind, t.yes, t."no", t.votes) as o
 where (m.venue = 'native' or c.market is not null)
   and t.votes > 0
-  and coalesce(l.next_attempt_at <= %(now)s, true)
+  and (coalesce(l.next_attempt_at <= %(now)s, true)
+       or exists (
+           select from public.dead_letters as d
+           where d.workflow = 'vote_aggregation' and d.item = m.id::text
+             and d.status = 'pending' and d.next_attempt_at <= %(now)s))
   and case
       when m.venue = 'native' or m.kind = 'dispute'
           then (t.yes, t."no") is distinct from (l.told_yes, l.told_no)

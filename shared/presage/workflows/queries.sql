@@ -37,14 +37,26 @@ limit %(limit)s;
 -- Keep the items that failed; failing again when they were due puts them off for longer.
 select public.keep_dead_letters(%(workflow)s, %(letters)s::jsonb, false, %(now)s);
 
+-- name: put_off_dead_letters
+-- What a slice left alone although it was due is due from the next minute on: the chain's last slice,
+-- which does not know of it, settles nothing that became due on the way.
+update public.dead_letters
+set next_attempt_at = date_trunc('minute', %(now)s::timestamptz) + interval '1 minute',
+    updated_at = %(now)s
+where workflow = %(workflow)s and item = any (%(items)s::text[]) and status = 'pending'
+  and next_attempt_at <= %(now)s;
+
 -- name: resolve_dead_letters
--- A run has reached its end: what was due when it began, was tried and did not fail is done, unless it
--- was cut short. So is what QStash could not deliver of a workflow that comes again in a minute,
--- whose letter has its name.
+-- A chain of slices has reached its end: what was due when it began, and was put off by none of them,
+-- was tried and is done, unless it was cut short. So is what QStash could not deliver of a workflow
+-- that comes again in a minute, whose letter has its name.
 update public.dead_letters
 set status = 'resolved', next_attempt_at = null, updated_at = %(now)s
 where %(is_whole)s and workflow = %(workflow)s and status = 'pending'
-      and next_attempt_at <= %(began)s and item <> all (%(still)s::text[])
+      and next_attempt_at <= coalesce(
+          (select r.started_at from public.workflow_runs as r
+           where r.name = %(workflow)s and r.slot = %(slot)s order by r.part limit 1),
+          %(began)s)
       and split_part(item, ':', 1) <> all (%(untried)s::text[])
    or workflow = 'qstash' and item = %(workflow)s and status in ('pending', 'manual_review');
 

@@ -22,9 +22,9 @@ WORK_S = 20.0
 class Run:
     """A claimed slot of a workflow. `waiting` are the items whose dead letters are not due.
 
-    A run that reaches its end has done what was due, but for `skipped` items and `untried` kinds of
-    them: a kind is an item's text before its colon. One that `is_cut_short` stopped early and no
-    other slice goes on: it settles nothing that was due.
+    A run that reaches its end has done what was due, but for items that a slice has `skipped`, and
+    kinds of them that the last one leaves `untried`: a kind is an item's text before its colon. One
+    that `is_cut_short` stopped early and no other slice goes on: it settles nothing that was due.
     """
 
     id: uuid.UUID

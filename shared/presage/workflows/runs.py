@@ -109,8 +109,8 @@ def earlier_go_on(run: Run) -> bool:
 def finish(run: Run, outcome: Outcome) -> Status:
     """Record a run that reached its end, with the items that failed on the way.
 
-    Where nothing is left, for another slice or a later run, the dead letters that were due are
-    resolved.
+    Where nothing is left, for another slice or a later run, the dead letters that were due when its
+    first slice began are resolved: those that fail or are skipped on the way are due later.
     """
     status: Status = "partial" if run.failures else "completed"
     now = clock.now()
@@ -119,13 +119,15 @@ def finish(run: Run, outcome: Outcome) -> Status:
         letters = [{"item": item, "error": error} for item, error in run.failures.items()]
         kept = {"workflow": run.name, "letters": orjson.dumps(letters).decode(), "now": now}
         statements.append((_queries["keep_dead_letters"], None, kept))
+    if run.skipped:
+        left = {"workflow": run.name, "items": [*run.skipped], "now": now}
+        statements.append((_queries["put_off_dead_letters"], None, left))
     if outcome.next_cursor is None:
-        still = [*run.failures, *run.skipped]
         done = {
             "workflow": run.name,
             "is_whole": not run.is_cut_short,
+            "slot": run.slot,
             "began": run.call.now,
-            "still": still,
             "untried": [*run.untried],
             "now": now,
         }

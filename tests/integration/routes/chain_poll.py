@@ -15,6 +15,8 @@ from tests.integration.local.receiver import Receiver
 
 DAY = 86_400
 SLOT = 300
+# How long votes that were cast in time may come late.
+LATE = 300
 TALLY, APPROVAL, FINAL = "aggregate_proposal_votes", "approve_proposal", "finalize_market"
 
 
@@ -144,5 +146,5 @@ def disputed(poll: Poll, weights: tuple[int, int]) -> list[Keypair]:
 
 
 def days_are_over(poll: Poll) -> None:
-    """Set the clock to half a minute after the end of the dispute's three days."""
-    poll.platform.set_clock((poll.account().dispute_initiated_at + 3 * DAY + 30) * 1_000)
+    """Set the clock to five minutes after the end of the dispute's three days."""
+    poll.platform.set_clock((poll.account().dispute_initiated_at + 3 * DAY + LATE) * 1_000)

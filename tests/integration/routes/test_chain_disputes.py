@@ -9,6 +9,7 @@ from presage.chain import programme
 from tests.harness import Answer, Wallet
 from tests.integration.routes.chain_poll import (
     FINAL,
+    LATE,
     Poll,
     days_are_over,
     disputed,
@@ -56,6 +57,25 @@ def test_votes_that_are_indexed_late_still_end_it(poll: Poll) -> None:
     assert _asked(poll) == [("resolved", "The chain says so.")]
 
 
+def test_votes_that_are_indexed_late_count_beside_others(poll: Poll) -> None:
+    """The webhook failed just before the end, and Helius tells again some minutes later."""
+    holder, other = unvoted(poll)
+    wallet = poll.platform.sign_in_with_solana(other)
+    body = {"marketId": str(poll.market_id), "vote": "reject"}
+    assert poll.platform.call("vote_on_dispute", token=wallet.token, body=body).status == 200
+    _vote_there(poll, holder, vote=True)
+    before = poll.sent()
+    days_are_over(poll)
+    poll.platform.advance(-LATE)
+    for _ in range(4):
+        poll.monitor()
+    assert poll.sent() == before
+    poll.hear()
+    poll.monitor()
+    assert poll.sent() == [*before, (FINAL, "sent")]
+    assert 0 < poll.account().dispute_agree < 10_000
+
+
 @pytest.mark.parametrize(
     ("body", "agree"),
     [({"upheld": True, "outcome": "YES"}, 10_000), ({"upheld": False}, 0)],
@@ -77,6 +97,7 @@ def test_an_admin_decides_where_nobody_voted(poll: Poll, body: dict[str, Any], a
     poll.land()
     account = poll.account()
     assert (account.dispute_agree, account.dispute_disagree) == (agree, 10_000 - agree)
+    assert [one for one in poll.results() if one[4] == FINAL] == []  # no votes were counted
     assert (account.final_outcome, poll.state()) == (agree > 0, "FINALIZED")
     log = poll.select(
         "select changes ->> 'is_upheld', changes ->> 'reason' from audit_log"

@@ -16,7 +16,7 @@ from presage.chain import compiling, instructions, sending
 from presage.chain.accounts import MarketAccount
 from presage.chain.confirming import chain_confirm
 from presage.errors import SolanaError, UnavailableError, UnprocessableError, UpstreamError
-from presage.workflows.run import Run
+from presage.workflows.run import WORK_S, Run
 from tests.cluster import AUTHORITY
 from tests.harness import Platform
 from tests.integration.routes.chain_sender import PURPOSE, Sender
@@ -222,6 +222,29 @@ def test_three_failures_open_the_breaker_for_five_minutes(
     health = sender.platform.call("get_health").data
     assert (health["status"], health["services"]["solanaRpc"]) == ("healthy", "healthy")
     assert sender.landed() == [sent.signature]
+
+
+def test_a_run_whose_time_is_up_asks_nothing_twice(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has begun is over before its Lambda is."""
+    monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0.0)
+    call = sender.platform.as_zone("worker")
+    sender.cluster.control("faults", status=503, times=1)
+    assert sender.submit(call=call).status == "sent"
+    sender.platform.advance(WORK_S)
+    sender.cluster.control("faults", status=503, times=1)
+    with pytest.raises(UpstreamError):
+        sender.submit(market_id=uuid.UUID(_other_market(sender)), call=call)
+
+
+def test_a_probe_that_is_under_way_is_not_told_of(sender: Sender) -> None:
+    """Who meets it knows no more than what was told when the breaker opened."""
+    sender.redis("SET", f"breaker:{solana_rpc.NAME}:failures", "3")
+    sender.redis("SET", f"breaker:{solana_rpc.NAME}:probe", "1")
+    with pytest.raises(breaker.ProbedError):
+        sender.submit()
+    assert (sender.alerts(), sender.rows()) == ([], [])
 
 
 def test_a_node_that_others_found_silent_is_told_of(

@@ -14,6 +14,8 @@ from presage import clock, config
 from presage.adapters.qstash import connected
 from presage.ops.watchdog import SCHEDULED
 from presage.routes import ROUTES
+from presage.workflows import runs
+from presage.workflows.run import Outcome, Run
 from tests.harness import CURRENT_KEY, NEXT_KEY, Answer, Platform, Wallet
 from tests.integration.local.conftest import run_module
 
@@ -129,6 +131,36 @@ def test_an_item_that_succeeds_when_it_is_due_is_resolved(
     platform.advance(300)
     assert _check(platform).data["counts"]["closed"] == 1
     assert _letters(platform) == [("market_close_check", bad, "resolved", 1, 0, None)]
+
+
+def test_what_an_earlier_slice_left_alone_is_not_settled_by_the_last(platform: Platform) -> None:
+    slot = platform.as_zone("worker").now
+    for item, wait_s in (("done", 0), ("busy", 150), ("late", 210)):
+        platform.dead_letter("cleanup", item)
+        platform.advance(wait_s)  # the last is not due until the chain is under way
+
+    def a_slice(part: int) -> Run:
+        call = platform.as_zone("worker")
+        delivery = runs.Delivery(
+            name="cleanup",
+            slot=slot,
+            part=part,
+            message_id=f"m{part}",
+            group_run_id=None,
+            attempt=1,
+        )
+        claim = runs.begin(call, delivery)
+        return Run(id=claim.run_id, name="cleanup", slot=slot, call=call, waiting=claim.waiting)
+
+    first = a_slice(0)
+    assert [first.skips(item) for item in ("done", "late")] == [False, True]
+    first.skipped.add("busy")
+    first.fail("bad", ValueError("it broke"))
+    runs.finish(first, Outcome(counts={}, next_cursor={"after": "late"}))
+    platform.advance(360)  # by now all of them are due
+    runs.finish(a_slice(1), Outcome(counts={}))
+    found = {item: status for _, item, status, *_ in _letters(platform)}
+    assert found == {"done": "resolved", "busy": "pending", "late": "pending", "bad": "pending"}
 
 
 def test_admins_list_retry_and_discard(platform: Platform, admin: Wallet) -> None:

@@ -221,7 +221,11 @@ def test_only_what_was_made_here_is_relayed_and_once(desk: Desk) -> None:
         kept = owner.execute(
             "select signature from unsigned_transactions where purpose = 'buy_shares'"
         ).fetchall()
-    assert kept == [(first.data["signature"],)]
+        audited = owner.execute(
+            "select changes ->> 'signature' from audit_log where action = 'submit_trade'"
+            " and changes ->> 'purpose' = 'buy_shares'"
+        ).fetchall()
+    assert kept == audited == [(first.data["signature"],)]
 
 
 def _without_accounts(signed: str) -> str:
@@ -270,7 +274,7 @@ def test_an_expired_transaction_is_told_from_a_refused_one(desk: Desk) -> None:
     market = desk.active()
     asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
     late = desk.sign(desk.ask("buy_shares", **asked).data["unsigned"])
-    desk.cluster.advance_slots(160)
+    desk.cluster.advance_slots(200)
     expired = desk.ask("submit_trade", transaction=late)
     assert (expired.status, expired.body["code"]) == (409, "INVALID_STATE")
     assert "expired" in expired.body["error"]
@@ -279,6 +283,22 @@ def test_an_expired_transaction_is_told_from_a_refused_one(desk: Desk) -> None:
     refused = desk.ask("submit_trade", transaction=soon)
     assert (refused.status, refused.body["code"]) == (422, "UNPROCESSABLE")
     assert "InvalidMarketState" in refused.body["error"]
+
+
+@pytest.mark.parametrize("behind", [[], ["sendTransaction"], ["getSignatureStatuses"]])
+def test_what_is_not_known_yet_is_not_called_expired(desk: Desk, behind: list[str]) -> None:
+    """Whoever is told to make another would buy twice, when the first one lands after all."""
+    market = desk.active()
+    asked: dict[str, Any] = {"marketId": market, "outcome": "YES", "targetCost": SOL}
+    signed = desk.sign(desk.ask("buy_shares", **asked).data["unsigned"])
+    is_over = "getSignatureStatuses" in behind  # expired, but the node that is asked cannot know
+    desk.cluster.advance_slots(200 if is_over else 0)
+    desk.cluster.control("faults", lag_slots=300, lag_methods=behind)
+    early = desk.ask("submit_trade", transaction=signed)
+    assert (early.status, early.body["code"]) == (502, "SOLANA_ERROR")
+    desk.cluster.control("faults")
+    again = desk.ask("submit_trade", transaction=signed)
+    assert again.status == (409 if is_over else 200), again.body
 
 
 def test_what_has_landed_is_not_called_expired(desk: Desk) -> None:

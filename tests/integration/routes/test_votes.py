@@ -1,6 +1,8 @@
 """Votes on proposals and disputes: who may, what they weigh, and what they decide."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -192,19 +194,30 @@ def test_a_lost_or_wrong_tally_in_redis_is_made_anew(platform: Platform, trader:
     assert redis.flush([("GET", yes), ("GET", no)]) == ["1", "0"]
 
 
-def test_a_failing_count_comes_again_later_and_alone(platform: Platform, trader: Wallet) -> None:
-    markets = sorted(platform.proposed_market(trader) for _ in range(2))
-    for market in markets:
-        _many(platform, market, 10, 0)
+@contextmanager
+def _uncountable(platform: Platform, market: str) -> Iterator[None]:
+    """Have the count of one market fail."""
     with platform.database.connect() as owner:
         owner.execute(
-            "create function refuse() returns trigger language plpgsql as"
+            "create or replace function refuse() returns trigger language plpgsql as"
             " $$ begin raise exception 'no'; end $$"
         )
         owner.execute(
             "create trigger refuse before insert on aggregation_results for each row"
-            f" when (new.market_id = '{markets[0]}') execute function refuse()".encode()
+            f" when (new.market_id = '{market}') execute function refuse()".encode()
         )
+    try:
+        yield
+    finally:
+        with platform.database.connect() as owner:
+            owner.execute("drop trigger refuse on aggregation_results")
+
+
+def test_a_failing_count_comes_again_later_and_alone(platform: Platform, trader: Wallet) -> None:
+    markets = sorted(platform.proposed_market(trader) for _ in range(2))
+    for market in markets:
+        _many(platform, market, 10, 0)
+    with _uncountable(platform, markets[0]), platform.database.connect() as owner:
         platform.deliver("vote_aggregation")
         waits = owner.execute(
             "select failures, next_attempt_at - %s::timestamptz, leased_until from vote_tallies"
@@ -213,12 +226,50 @@ def test_a_failing_count_comes_again_later_and_alone(platform: Platform, trader:
         ).fetchone()
         assert waits is not None
         assert (waits[0], round(waits[1].total_seconds()), waits[2]) == (1, 300, None)
-        owner.execute("drop trigger refuse on aggregation_results")
     assert [_state(platform, market) for market in markets] == ["PROPOSED", "APPROVED"]
     platform.advance(600)
     platform.deliver("vote_aggregation")
     platform.advance(60)
     assert _state(platform, markets[0]) == "APPROVED"
+
+
+def _letter(platform: Platform) -> Any:
+    with platform.database.connect() as owner:
+        return owner.execute("select status, failures, retries from dead_letters").fetchone()
+
+
+def test_seconds_between_two_runs_settle_no_dead_letter(platform: Platform, trader: Wallet) -> None:
+    """A letter's minute is a whole one: the run which takes it may be earlier in its own."""
+    market = platform.proposed_market(trader)
+    _many(platform, market, 10, 0)
+    start = clock.now_ms() // 300_000 * 300_000 + 300_000
+    seen = []
+    with _uncountable(platform, market):
+        for minutes, seconds in ((0, 9), (5, 3), (15, 1), (35, 0)):
+            platform.set_clock(start + minutes * 60_000 + seconds * 1_000)
+            assert platform.deliver("vote_aggregation").status == 200
+            seen.append(_letter(platform))
+    retried = [("pending", 1, 0), ("pending", 2, 1), ("pending", 3, 2)]
+    assert seen == [*retried, ("manual_review", 4, 3)]
+
+
+def test_a_dead_letter_that_an_admin_retries_is_tried(
+    platform: Platform, trader: Wallet, admin: Wallet
+) -> None:
+    market = platform.proposed_market(trader)
+    _many(platform, market, 10, 0)
+    with _uncountable(platform, market):
+        for _ in range(2):  # the second puts it off for ten minutes
+            platform.deliver("vote_aggregation")
+            platform.advance(300)
+        [letter] = platform.call("list_dead_letters", token=admin.token).data
+        platform.call("retry_dead_letter", token=admin.token, letter_id=letter["id"])
+        platform.deliver("vote_aggregation")
+        assert _letter(platform) == ("pending", 3, 1)
+        platform.advance(300)
+        platform.call("retry_dead_letter", token=admin.token, letter_id=letter["id"])
+    platform.deliver("vote_aggregation")
+    assert (_letter(platform)[0], _state(platform, market)) == ("resolved", "APPROVED")
 
 
 @dataclass(kw_only=True)

@@ -3,6 +3,7 @@
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from solders.keypair import Keypair
@@ -17,6 +18,7 @@ from tests.integration.routes.chain_poll import (
     APPROVAL,
     DAY,
     FINAL,
+    LATE,
     SLOT,
     TALLY,
     Poll,
@@ -102,6 +104,29 @@ def test_without_a_key_votes_are_counted_and_nothing_is_sent(
     assert poll.sent() == [(TALLY, "sent")]
 
 
+def test_a_key_that_is_none_fails_only_what_it_would_sign(
+    poll: Poll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    native = uuid.UUID(poll.platform.proposed_market(poll.platform.sign_in()))
+    here = replace(poll, market_id=native)
+    for one in (poll, here):
+        one.cast(10, 0)
+    with monkeypatch.context() as patch:
+        patch.setenv("SOLANA_AUTHORITY_KEY", "no key")
+        poll.count()
+    failed = [("vote_aggregation", str(poll.market_id), "pending")]
+    letters = "select workflow, item, status from dead_letters where %s::uuid is not null"
+    assert (here.state(), poll.select(letters)) == ("APPROVED", failed)
+    poll.count()
+    poll.land()
+    assert poll.sent() == [(TALLY, "finalized")]
+    poll.platform.dead_letter("vote_aggregation", str(poll.market_id))
+    with monkeypatch.context() as patch:  # now it is the approval that waits
+        patch.setenv("SOLANA_AUTHORITY_KEY", "no key")
+        poll.count()
+    assert poll.select(letters) == failed
+
+
 @pytest.mark.parametrize("setting", readiness.NEEDED)
 def test_without_a_key_a_due_market_waits(
     poll: Poll, setting: str, monkeypatch: pytest.MonkeyPatch
@@ -109,14 +134,18 @@ def test_without_a_key_a_due_market_waits(
     disputed(poll, (60, 40))
     days_are_over(poll)
     before = poll.sent()
+    letters = "select status from dead_letters where item = %s::text"
     with monkeypatch.context() as patch:
         patch.setenv(setting, "")
         for _ in range(2):
             poll.monitor()
-    assert poll.sent() == before
-    assert poll.select("select error from dead_letters where item = %s::text") == []
+        assert (poll.sent(), poll.select(letters)) == (before, [])
+        poll.platform.dead_letter("market_monitor", str(poll.market_id))
+        poll.monitor(after_s=300)
+    assert (poll.sent(), poll.select(letters)) == (before, [("pending",)])
     poll.monitor()
     assert poll.sent() == [*before, (FINAL, "sent")]
+    assert poll.select(letters) == [("resolved",)]
 
 
 def _vote_there(poll: Poll, wallet: Keypair, market: Pubkey, *, vote: bool) -> None:
@@ -163,9 +192,9 @@ def test_a_dispute_is_sent_once_and_not_before_three_days(
         poll.platform.advance(DAY - SLOT - 120)
         poll.count()
         poll.monitor()
-    poll.monitor(after_s=180 + 29)  # over, but perhaps not yet by the chain's clock
+    poll.monitor(after_s=180 + LATE - 1)  # over, but votes may be on their way
     assert (poll.sent(), poll.state()) == (before, "DISPUTED")
-    poll.monitor()
+    poll.monitor(after_s=1)
     poll.monitor()  # landed, and not heard of yet
     assert poll.sent() == [*before, (FINAL, "sent")]
     poll.land()
@@ -212,6 +241,36 @@ def test_a_long_outage_is_over_when_it_is_over(poll: Poll, monkeypatch: pytest.M
     assert _waits(poll) == (0, None)
 
 
+def _another(poll: Poll) -> Poll:
+    """One more market on chain, of the same creator."""
+    market_id = uuid.uuid4()
+    there = programme.chain_market_id(market_id)
+    market = poll.cluster.create_market(poll.creator, market_id=there)
+    poll.hear()
+    return replace(poll, market_id=market_id, market=market)
+
+
+def test_a_node_that_is_left_alone_is_found_so_once(poll: Poll) -> None:
+    """The other proposals on Solana wait, as they are, and native votes are counted."""
+    there = [poll, _another(poll), _another(poll)]
+    native = uuid.UUID(poll.platform.proposed_market(poll.platform.sign_in()))
+    here = replace(poll, market_id=native)
+    for one in (*there, here):
+        one.cast(10, 0)
+        if one is not here:
+            poll.platform.dead_letter("vote_aggregation", str(one.market_id))
+    redis.flush([("SET", breaker.open_key(solana_rpc.NAME), 1)])
+    poll.count()
+    claimed = "select market_id from vote_tallies where market_id <> %s"
+    assert (len(here.select(claimed)), here.state()) == (1, "APPROVED")
+    assert poll.select("select count from ops_alerts where %s::uuid is not null") == [(1,)]
+    letters = "select status from dead_letters where item = %s::text"
+    assert [one.select(letters) for one in there] == [[("pending",)]] * 3
+    _close_breaker()
+    poll.count()
+    assert [one.sent() for one in there] == [[(TALLY, "sent")]] * 3
+
+
 def test_an_outage_does_not_keep_a_due_market(poll: Poll, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0.0)
     disputed(poll, (60, 40))
@@ -228,9 +287,10 @@ def test_an_outage_does_not_keep_a_due_market(poll: Poll, monkeypatch: pytest.Mo
     assert poll.sent() == [*before, (FINAL, "sent")]
 
 
+@pytest.mark.parametrize("minutes", [5, 20])
 @pytest.mark.parametrize("workflow", ["vote_aggregation", "market_monitor"])
 def test_an_outage_settles_no_dead_letter(
-    poll: Poll, workflow: str, monkeypatch: pytest.MonkeyPatch
+    poll: Poll, workflow: str, minutes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither while the node fails nor while it is left alone; what is done then, does."""
     monkeypatch.setattr(solana_rpc, "BACKOFF_S", 0.0)
@@ -243,7 +303,7 @@ def test_an_outage_settles_no_dead_letter(
     poll.platform.dead_letter(workflow, str(poll.market_id))
 
     def run() -> list[tuple[str]]:
-        poll.platform.advance(20 * 60)
+        poll.platform.advance(minutes * 60)
         assert poll.platform.deliver(workflow).status == 200
         return poll.select("select status from dead_letters where item = %s::text")
 
@@ -317,6 +377,7 @@ def test_a_vote_waits_for_one_count(poll: Poll, capsys: pytest.CaptureFixture[st
     poll.platform.advance(5)
     poll.cast(3, 1)
     vote_aggregation(Run(id=uuid.uuid4(), name="vote_aggregation", slot=call.now, call=call))
+    assert '"VoteLatency":[0.0]' in capsys.readouterr().out
     poll.land()
     poll.platform.advance(SLOT)
     poll.cast(1, 0)
