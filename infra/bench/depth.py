@@ -76,7 +76,7 @@ def order_latency_by_depth(server: Postgres) -> Figure:
     """The 99th percentile of an order's latency with many orders resting, against few."""
     with ExitStack() as stack:
         many, few = (_Book(server, stack, resting) for resting in (MANY, FEW))
-        with pinned([many.api, few.api]) as is_pinned:
+        with pinned(many.api.info.backend_pid, few.api.info.backend_pid) as is_pinned:
             for book in (many, few):
                 book.side.run(book.owner, book.users, WARM_UP_ORDERS)
                 book.side.forget()

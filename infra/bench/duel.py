@@ -112,7 +112,7 @@ def run(server: Postgres, plan: Plan) -> Duel:
         peer = Side(
             markets[1], lambda requests: [matcher.place(one) for one in requests], batch=plan.batch
         )
-        with pinned([api, application]) as is_pinned:
+        with pinned(api.info.backend_pid, application.info.backend_pid) as is_pinned:
             for side in (ours, peer):
                 side.run(owner, users, plan.warm_up_orders)
                 side.forget()

@@ -254,15 +254,18 @@ def add_markets(
 
 
 @contextmanager
-def pinned(connections: Sequence[psycopg.Connection]) -> Iterator[bool]:
-    """Client on one processor, its servers on another: unpinned round trips are bimodal."""
+def pinned(*servers: int) -> Iterator[bool]:
+    """Client on one processor, its servers (by their pids) on another.
+
+    Unpinned round trips are bimodal.
+    """
     affinity = os.sched_getaffinity(0)
     processors = sorted(affinity)
     done = False
     if len(processors) > 1:
         with contextlib.suppress(PermissionError):
-            for connection in connections:
-                os.sched_setaffinity(connection.info.backend_pid, {processors[1]})
+            for pid in servers:
+                os.sched_setaffinity(pid, {processors[1]})
             os.sched_setaffinity(0, {processors[0]})
             done = True
     try:
