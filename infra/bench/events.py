@@ -307,7 +307,7 @@ def index_against_copy(server: Postgres) -> Figure:
         better="higher",
         method=f"{EVENTS} trades as in index_events. Peer: COPY of their rows into the same table"
         " with the same indexes, a statement a delivery, nothing read or projected; the two take"
-        f" turns with every delivery. Of {ROUNDS} rounds on fresh databases the middle one by ratio",
+        f" turns with every delivery. Of {ROUNDS} rounds on fresh databases the one in the middle",
         goal_is_ratio=True,
     )
 
