@@ -40,7 +40,7 @@ from presage.events.transactions import Row, open_transaction, read_transaction,
 MARKETS, WALLETS = 20, 100
 EVENTS = 100_000 if FULL else 20_000
 PEER_EVENTS = 4_000 if FULL else 1_500
-ROUNDS = 5
+ROUNDS = 9
 MAX_BODY_BYTES = 950_000
 SECRET = "bench"  # noqa: S105 - of a throw-away handler
 RATE_PER_S = 100
