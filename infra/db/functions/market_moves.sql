@@ -1,8 +1,8 @@
 -- The table of state moves, one set of rows a venue: who may move a market from where to where.
 -- `admin` also stands for workflows, which act on evidence with no user behind them. `bond` is a
 -- holder's dispute and `decision` its end: money moves with them, by dispute_market and
--- decide_dispute only. A market of
--- the venue solana follows the chain; what may be moved here is one that is not there (move_market).
+-- decide_dispute only. A market of the venue solana follows the chain; what may be moved here is one
+-- that is not there (move_market).
 create or replace function public.market_moves()
 returns table (venue text, from_state text, to_state text, who text)
 language sql immutable set search_path = ''
