@@ -4438,9 +4438,9 @@ declare
     v_claims  boolean;
     v_votes   boolean;
 begin
-    select array_agg(distinct r.market) filter (where r.event_type not in ('SharesBought', 'SharesSold',
-            'WinningsClaimed', 'ProposalVoteSubmitted', 'DisputeVoteSubmitted',
-            'LiquidityWithdrawn', 'PositionObserved', 'Unknown')),
+    select array_agg(distinct r.market) filter (where r.event_type not in ('WinningsClaimed',
+            'ProposalVoteSubmitted', 'DisputeVoteSubmitted', 'LiquidityWithdrawn',
+            'PositionObserved', 'Unknown')),
         p_traded || array_agg(distinct r.market) filter (where r.event_type = 'PositionObserved'),
         bool_or(r.event_type = 'PositionObserved'),
         bool_or(r.event_type in ('ConfigUpdated', 'GlobalConfigInitialized',

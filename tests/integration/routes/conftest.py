@@ -112,6 +112,12 @@ def admin(platform: Platform) -> Wallet:
 
 
 @pytest.fixture
+def market(platform: Platform, admin: Wallet) -> str:
+    """An active market of the admin's."""
+    return platform.active_market(admin, admin)
+
+
+@pytest.fixture
 def network(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
     """The IPFS network that the platform asks."""
     assert platform

@@ -8,11 +8,6 @@ from tests.harness import Answer, Platform, Wallet
 
 
 @pytest.fixture
-def market(platform: Platform, admin: Wallet) -> str:
-    return platform.active_market(admin, admin)
-
-
-@pytest.fixture
 def alice(platform: Platform) -> Wallet:
     return platform.sign_in()
 

@@ -24,11 +24,6 @@ from tests.integration.routes.pinning import (
 
 
 @pytest.fixture
-def market(platform: Platform, admin: Wallet) -> str:
-    return platform.active_market(admin, admin)
-
-
-@pytest.fixture
 def alice(platform: Platform) -> Wallet:
     return platform.sign_in()
 

@@ -36,11 +36,6 @@ def server(servers: RedisServer, platform: Platform) -> Iterator[RedisServer]:
     platform.close()
 
 
-@pytest.fixture
-def market(platform: Platform, admin: Wallet) -> str:
-    return platform.active_market(admin, admin)
-
-
 def _funded(platform: Platform) -> Wallet:
     wallet = platform.sign_in()
     platform.fund(wallet, FUNDS_MICROS)
